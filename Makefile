@@ -1,0 +1,36 @@
+# Two commands set up everything on a fresh machine: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+SOURCES := mmbench tests $(PLUGINS)
+
+.PHONY: quickstart test lint types format clean
+
+quickstart: .venv/.installed
+	$(BIN)/mmbench run benchmarks/quickstart.toml
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+
+types: .venv/.installed
+	$(BIN)/mypy mmbench
+	set -e; for plugin in $(PLUGINS); do \
+	  (cd $$plugin && ../../$(BIN)/mypy --config-file ../../pyproject.toml mmbench_$$(basename $$plugin)); \
+	done
+
+format: .venv/.installed
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.venv/.installed: $(PROJECTS) constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]" $(addprefix -e ./,$(PLUGINS))
+	touch $@
+
+clean:
+	rm -rf .venv

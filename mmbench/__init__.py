@@ -1,0 +1,51 @@
+"""The benchmark harness for multimodal machine learning: the public face, imported lazily."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mmbench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from mmbench.catalogue import register
+    from mmbench.execution import run
+    from mmbench.planning import make_plan as plan
+    from mmbench.results import TIMING_COLUMNS, read_results, summarise
+    from mmbench.splits import derive_seed, folds
+
+_FACE = {
+    "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
+    "derive_seed": "mmbench.splits:derive_seed",
+    "folds": "mmbench.splits:folds",
+    "plan": "mmbench.planning:make_plan",
+    "read_results": "mmbench.results:read_results",
+    "register": "mmbench.catalogue:register",
+    "run": "mmbench.execution:run",
+    "summarise": "mmbench.results:summarise",
+}
+
+__all__ = [
+    "TIMING_COLUMNS",
+    "derive_seed",
+    "folds",
+    "hookimpl",
+    "plan",
+    "read_results",
+    "register",
+    "run",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FACE:
+        raise AttributeError(f"module 'mmbench' has no attribute {name!r}")
+    module, _, attribute = _FACE[name].partition(":")
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,231 @@
+"""What a plugin hands over: protocols, so that nobody has to inherit from mmbench.
+
+Arrays are NumPy arrays; ``n`` counts samples, ``d`` features, ``k`` distinct training labels.
+
+*Parameters.* A plugin's typed keyword parameters are its options in the matrix file. A parameter
+named ``seed`` (int), ``device`` (``"cpu"`` or ``"cuda"``), ``threads`` (int) or ``n_classes``
+(int, the ``k`` below) is no option: the harness gives it. What asks for no seed shares its work
+between seeds. Options annotated ``pathlib.Path`` are resolved against the matrix file's folder.
+
+*Labels.* Whatever is fitted receives int64 labels ``0 .. k-1``: the distinct labels of its
+training part, in the order of the dataset's classes, without gaps. ``predict_proba`` returns
+``(n, k)``; the harness widens it to all classes, with probability 0 for those not trained on.
+
+*Flags said at registration.* ``kind``: the kinds of modality an encoder takes. ``level``: of a
+fusion. ``trained``: it is fitted on the training part. ``supervised``: with labels.
+``out_of_fold``: a feature-level fusion that is given the heads' out-of-fold probabilities.
+``standardise``: whether the harness standardises this encoder's embeddings. ``sparse``: an
+encoder returns CSR; an alignment, fusion or head accepts CSR (else it is given dense arrays).
+``handles_missing``: it accepts NaN rows for missing items.
+
+*Optional.* An encoder may have ``chunk`` (int): how many items one call of ``encode`` receives
+(default 64). A classmethod ``cache_key(**params) -> str`` names the identity of the weights
+without loading them. ``fit`` may leave ``history_``, a list of dicts, and may call
+`mmbench.progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mmbench.jobs import Job, Outcome
+
+Features = Mapping[str, "np.ndarray"]
+"""Embeddings by modality name, ``(n, d_modality)`` each, rows in the same order."""
+
+KINDS = ("image", "text", "audio", "vector", "video")
+LEVELS = ("feature", "decision", "joint")
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Labelled samples with one or more modalities.
+
+    A mistake of the user's (a missing file, a wrong column) is raised by the constructor as
+    `ValueError` or `OSError` with a one-line message that names key, file or row.
+
+    Attributes
+    ----------
+    modalities : mapping of str to str
+        Name to kind (one of `KINDS`), in the dataset's order.
+    labels : ndarray of int64, shape (n,)
+        Codes into `classes`.
+    classes : sequence of str
+        Class names: false before true, numbers by value, else by string. Of two the last is
+        the positive one.
+    ids : sequence of str
+        Unique, one per sample.
+    split : sequence of str, optional
+        ``"train"``, ``"validation"`` or ``"test"`` per sample.
+    folds : sequence, optional
+        A value per sample; every value is the test part once.
+    groups : sequence, optional
+        A value per sample; splits made by the harness never cut through a group.
+    """
+
+    modalities: Mapping[str, str]
+    labels: np.ndarray
+    classes: Sequence[str]
+    ids: Sequence[str]
+
+    def items(self, modality: str) -> Sequence[Any]:
+        """Return the modality's items, one per sample, decoded on access; None where missing.
+
+        ``image``: `PIL.Image.Image` of any mode. ``text``: str. ``audio``: an object with
+        ``samples`` (frames, channels) float32 and ``sample_rate``. ``vector``: 1-D float array.
+        ``video``: a sequence of images with a frame rate. The sequence may have an attribute
+        ``missing`` (bool array, one per sample), so that nothing is decoded to count them.
+        """
+        ...
+
+    def fingerprint(self, modality: str) -> str:
+        """Return a string that changes when the modality's content does."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns items of one kind into embeddings. Frozen: nothing is learnt from the dataset."""
+
+    def encode(self, items: Sequence[Any]) -> np.ndarray:
+        """Embed items, none of them None.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, d), or CSR where registered ``sparse``
+            Row i belongs to item i; all values finite; d the same in every call.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainedEncoder(Encoder, Protocol):
+    """An encoder fitted on the training part. Registered ``trained=True``."""
+
+    def fit(
+        self,
+        items: Sequence[Any],
+        labels: np.ndarray | None,
+        *,
+        validation: tuple[Sequence[Any], np.ndarray | None] | None = None,
+    ) -> Self:
+        """Fit on training items; ``labels`` is None unless registered ``supervised``."""
+        ...
+
+
+@runtime_checkable
+class Alignment(Protocol):
+    """Learnt across modalities: embeddings in, embeddings out."""
+
+    def fit(self, features: Features, labels: np.ndarray | None) -> Self:
+        """Fit on the training part; ``labels`` is None unless registered ``supervised``."""
+        ...
+
+    def transform(self, features: Features) -> Features:
+        """Map the embeddings of any samples; same modalities, same rows."""
+        ...
+
+
+@runtime_checkable
+class FeatureFusion(Protocol):
+    """Several embeddings to one vector per sample; a head follows. ``level="feature"``.
+
+    Registered ``trained`` it has ``fit(features, labels)``, its labels None unless registered
+    ``supervised``; registered ``out_of_fold`` also, ``fit(features, labels, out_of_fold=...)``
+    with the heads' out-of-fold probabilities by modality.
+    """
+
+    def transform(self, features: Features) -> np.ndarray:
+        """Return the fused vectors, shape (n, d)."""
+        ...
+
+
+@runtime_checkable
+class DecisionFusion(Protocol):
+    """The probabilities of one head per modality to one decision. ``level="decision"``.
+
+    Registered ``trained`` it has ``fit(probabilities, labels)`` and is given out-of-fold
+    probabilities, (n, k) per modality.
+    """
+
+    def predict_proba(self, probabilities: Features) -> np.ndarray:
+        """Return class probabilities, shape (n, k), rows summing to 1."""
+        ...
+
+
+@runtime_checkable
+class JointFusion(Protocol):
+    """Learns fusion and classification together; no head follows. ``level="joint"``."""
+
+    def fit(
+        self,
+        features: Features,
+        labels: np.ndarray,
+        *,
+        validation: tuple[Features, np.ndarray] | None = None,
+    ) -> Self:
+        """Fit on the training part's embeddings."""
+        ...
+
+    def predict_proba(self, features: Features) -> np.ndarray:
+        """Return class probabilities, shape (n, k), rows summing to 1."""
+        ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """A classifier over vectors, following scikit-learn's conventions.
+
+    A head offers ``predict_proba(X) -> (n, k)``, or only ``decision_function(X)``: then the
+    harness calibrates it by temperature scaling over the inner folds, which keeps its decision.
+    Features come standardised; a head does not scale.
+    """
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """Fit on float64 features (n, d), or CSR where registered ``sparse``."""
+        ...
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """One figure from true and predicted labels.
+
+    Labels are codes into the dataset's classes. Return NaN where the metric does not apply.
+    """
+
+    higher_is_better: bool
+    needs: Literal["labels", "probabilities"]
+
+    def __call__(
+        self, truth: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None
+    ) -> float:
+        """Score ``predicted`` (n,); ``probabilities`` (n, n_classes) where ``needs`` says so."""
+        ...
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Executes jobs somewhere, built as ``target(context, slots, timeout)``.
+
+    The harness decides which job is next and what a failure means for the others; a runner only
+    has jobs performed (`mmbench.jobs.perform`) and says how each ended.
+    """
+
+    slots: int
+    """How many jobs it works on at once; the harness keeps that many submitted."""
+
+    def submit(self, job: Job) -> None:
+        """Have a job performed; its inputs are in the store."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> Sequence[tuple[Job, Outcome]]:
+        """Block until a submitted job has ended, or ``timeout`` seconds; return the ended."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything at once, jobs in progress included."""
+        ...

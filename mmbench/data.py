@@ -1,0 +1,241 @@
+"""Datasets as the harness sees them: loaded once, checked, limited, with what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmbench.catalogue import Catalogue, Entry
+from mmbench.config import DatasetBlock, Source
+from mmbench.contracts import KINDS, Dataset
+from mmbench.errors import UserError, did_you_mean, one_line
+from mmbench.options import build, signature
+from mmbench.splits import subsample
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset by name and options: what a worker needs to load it."""
+
+    entry: Entry
+    name: str
+    params: dict[str, Any]
+
+    def load(self, threads: int) -> Dataset:
+        """Build the dataset."""
+        dataset: Dataset = build(self.entry, self.params, {"threads": threads, "device": "cpu"})
+        return dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The samples of a dataset that a run uses, in dataset order.
+
+    All arrays are aligned with `ids`; `rows` are the samples' positions in the dataset itself
+    (they differ under ``--limit``).
+    """
+
+    spec: DatasetSpec
+    dataset: Dataset
+    modalities: dict[str, str]
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    groups: np.ndarray | None
+    split: np.ndarray | None
+    folds: np.ndarray | None
+    rows: np.ndarray
+    limit: int | None = None
+    _missing: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The dataset's name in the table."""
+        return self.spec.name
+
+    @cached_property
+    def ids_hash(self) -> str:
+        """Hash of the ordered ids."""
+        return hashlib.sha256("\0".join(self.ids).encode()).hexdigest()
+
+    def missing(self, modality: str) -> np.ndarray:
+        """Return which samples lack the modality, a bool array (n,)."""
+        if modality not in self._missing:
+            items = self.dataset.items(modality)
+            known = getattr(items, "missing", None)
+            self._missing[modality] = (
+                np.array([items[i] is None for i in self.rows], dtype=bool)
+                if known is None
+                else np.asarray(known, dtype=bool)[self.rows]
+            )
+        return self._missing[modality]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what ``mmbench plan`` says of the data."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        described: dict[str, Any] = {
+            "name": self.name,
+            "samples": len(self.ids),
+            "classes": {c: int(n) for c, n in zip(self.classes, counts, strict=True)},
+            "groups": None if self.groups is None else len(np.unique(self.groups)),
+            "modalities": {},
+            "problems": [],
+        }
+        for modality, kind in self.modalities.items():
+            missing = self.missing(modality)
+            described["modalities"][modality] = {"kind": kind, "missing": int(missing.sum())}
+            described["problems"] += [
+                f"sample {self.ids[i]!r}: {modality} is missing"
+                for i in np.flatnonzero(missing)[:3]
+            ]
+        return described
+
+
+def specify(block: DatasetBlock, source: Source, catalogue: Catalogue, index: int) -> DatasetSpec:
+    """Read a ``[[datasets]]`` block: find the plugin, check its options, settle the name."""
+    where = f"{source.label}: datasets[{index}]"
+    entry = catalogue.find("dataset", block.use, f"{where}.use")
+    try:
+        accepted = signature(entry)
+    except (Exception, SystemExit) as error:
+        raise UserError(
+            f"{where}: dataset {entry.name!r} cannot be imported: {one_line(error)}"
+        ) from error
+    params = accepted.validate(block.options, where)
+    params = {
+        option: (source.folder / value.expanduser()).resolve() if isinstance(value, Path) else value
+        for option, value in params.items()
+    }
+    name = block.name
+    if name is None:
+        path = params.get("path")
+        name = (path.parent.name if isinstance(path, Path) else "") or block.use
+    return DatasetSpec(entry, name, params)
+
+
+def load_samples(spec: DatasetSpec, source: Source, limit: int | None, threads: int) -> Samples:
+    """Load a dataset and check what it hands over.
+
+    Raises
+    ------
+    UserError
+        The dataset's own `ValueError` or `OSError` (a mistake in the user's data), in one line.
+    Exception
+        Anything else that the plugin raises: a mistake of its own.
+    """
+    try:
+        dataset = spec.load(threads)
+    except (ValueError, OSError) as error:
+        message = " ".join(str(error).split()) or one_line(error)
+        raise UserError(f"{source.label}: dataset {spec.name!r}: {message}") from error
+    samples = _checked(spec, dataset)
+    if limit is not None and limit < len(samples.ids):
+        samples = _limited(samples, limit)
+    return samples
+
+
+def _checked(spec: DatasetSpec, dataset: Dataset) -> Samples:
+    ids = tuple(map(str, dataset.ids))
+    labels = np.asarray(dataset.labels)
+    classes = tuple(map(str, dataset.classes))
+    problems = [
+        (not ids, "it has no samples"),
+        (len(set(ids)) != len(ids), "its ids are not unique"),
+        (labels.shape != (len(ids),), f"{len(ids)} ids, but labels of shape {labels.shape}"),
+        (not np.issubdtype(labels.dtype, np.integer), f"labels of type {labels.dtype}"),
+        (len(classes) < 2, f"{len(classes)} class; classification needs two"),
+        (len(set(classes)) != len(classes), "its classes are not unique"),
+    ]
+    for wrong, message in problems:
+        if wrong:
+            raise UserError(f"dataset {spec.name!r}: {message}")
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise UserError(f"dataset {spec.name!r}: labels are not codes into its classes")
+    for modality, kind in dataset.modalities.items():
+        if kind not in KINDS:
+            raise UserError(
+                f"dataset {spec.name!r}: {modality} is of unknown kind {kind!r}"
+                f"{did_you_mean(kind, KINDS)}"
+            )
+        if len(dataset.items(modality)) != len(ids):
+            raise UserError(
+                f"dataset {spec.name!r}: {modality} has {len(dataset.items(modality))} items, "
+                f"but there are {len(ids)} ids"
+            )
+    return Samples(
+        spec=spec,
+        dataset=dataset,
+        modalities=dict(dataset.modalities),
+        ids=ids,
+        labels=labels.astype(np.int64),
+        classes=classes,
+        groups=_column(spec, dataset, "groups", len(ids)),
+        split=_column(spec, dataset, "split", len(ids)),
+        folds=_column(spec, dataset, "folds", len(ids)),
+        rows=np.arange(len(ids)),
+    )
+
+
+def _column(spec: DatasetSpec, dataset: Dataset, name: str, n: int) -> np.ndarray | None:
+    values = getattr(dataset, name, None)
+    if values is None:
+        return None
+    column = np.asarray(values)
+    if column.shape != (n,):
+        raise UserError(f"dataset {spec.name!r}: {name} of shape {column.shape}, {n} expected")
+    if name == "split":
+        for value in np.unique(column):
+            if value not in (valid := ("train", "validation", "test")):
+                raise UserError(
+                    f"dataset {spec.name!r}: unknown split {str(value)!r}"
+                    f"{did_you_mean(str(value), valid)}"
+                )
+    if column.dtype == object:
+        column = column.astype(str)
+    return column
+
+
+def _limited(samples: Samples, limit: int) -> Samples:
+    rows = subsample(samples.labels, limit)
+
+    def take(column: np.ndarray | None) -> np.ndarray | None:
+        return None if column is None else column[rows]
+
+    return Samples(
+        spec=samples.spec,
+        dataset=samples.dataset,
+        modalities=samples.modalities,
+        ids=tuple(samples.ids[i] for i in rows),
+        labels=samples.labels[rows],
+        classes=samples.classes,
+        groups=take(samples.groups),
+        split=take(samples.split),
+        folds=take(samples.folds),
+        rows=rows,
+        limit=limit,
+    )
+
+
+def pick(items: Sequence[Any], rows: Sequence[int] | np.ndarray) -> Sequence[Any]:
+    """Return a lazy view of some items."""
+    return _Picked(items, np.asarray(rows))
+
+
+class _Picked(Sequence[Any]):
+    def __init__(self, items: Sequence[Any], rows: np.ndarray) -> None:
+        self._items = items
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _Picked(self._items, self._rows[index])
+        return self._items[int(self._rows[index])]

@@ -1,0 +1,434 @@
+"""Runs a plan: takes over what is there, has the rest done, and writes the table."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmbench.environment import environment, resolve_device
+from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
+from mmbench.folder import RunFolder
+from mmbench.graph import CellJobs
+from mmbench.jobs import Context, Job
+from mmbench.matrix import Cell
+from mmbench.planning import BrokenDataset, Plan, make_plan, select
+from mmbench.results import columns, make_table, predictions_file, write_predictions, write_table
+from mmbench.schedule import Schedule
+from mmbench.store import Store, default_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PHASES = {"embed": "embed_s", "fit": "fit_s", "predict": "predict_s"}
+
+
+class InterruptedRunError(Exception):
+    """The user interrupted a run; what was finished is kept and in its table."""
+
+    def __init__(self, folder: Path, done: int, total: int) -> None:
+        super().__init__(f"interrupted: {done} of {total} cells are done; run it again to continue")
+        self.folder = folder
+
+
+class NothingToDoError(Exception):
+    """There is no cell to work on (exit status 3)."""
+
+
+class Observer:
+    """Is told how a run goes; does nothing itself."""
+
+    def started(self, run: Run) -> None:
+        """Tell that jobs begin; ``run.counts`` says how many cells there are."""
+
+    def cell(self, run: Run, row: Mapping[str, Any]) -> None:
+        """Tell that a cell has its row."""
+
+    def job(self, run: Run, job: Job) -> None:
+        """Tell that a job has ended."""
+
+    def finished(self, run: Run) -> None:
+        """Tell that no more jobs are done."""
+
+
+@dataclass
+class Run:
+    """One execution of a plan in its folder."""
+
+    plan: Plan
+    out: RunFolder
+    store: Store
+    observer: Observer
+    chosen: list[Cell]
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By cell id: what the table will hold."""
+    total: int = 0
+    """How many cells are to be evaluated, those already done included."""
+    jobs_left: int = 0
+    """How many jobs are still to be done."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.plan.name
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.out.path
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table of cells so far, in the plan's order."""
+        plan = self.plan
+        order = [*(b.id for b in plan.broken_datasets), *(c.id for c in plan.cells)]
+        modalities = dict.fromkeys(m for s in plan.samples.values() for m in s.modalities)
+        used = {m for cell in plan.cells for m in cell.modalities}
+        names = columns(
+            [f"encoder_{m}" for m in modalities if m in used], [m.name for m in plan.metrics]
+        )
+        table = make_table((self.rows[i] for i in order if i in self.rows), names)
+        table.attrs["folder"] = str(self.folder)
+        return table
+
+
+def run(
+    file: str | Path | Mapping[str, Any],
+    *,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    runner: str = "local",
+    jobs: int | None = None,
+    device: str = "auto",
+    timeout: float | None = None,
+    limit: int | None = None,
+    only: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    plugins: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    observer: Observer | None = None,
+) -> pd.DataFrame:
+    """Evaluate a matrix: do what is missing and write the run's folder.
+
+    Parameters
+    ----------
+    file : path or mapping
+        The matrix file, or its content.
+    out : path, optional
+        The run's own folder; by default ``results/NAME``.
+    store : path, optional
+        Where results are kept; by default ``MMBENCH_STORE`` or the user's cache folder.
+    runner : str
+        A registered runner.
+    jobs : int, optional
+        How many jobs at once; by default one per core.
+    device : {"auto", "cpu", "cuda"}
+        What plugins that ask for a device are given.
+    timeout : float, optional
+        Seconds that one job may take.
+    limit : int, optional
+        A stratified sample of that many per dataset.
+    only, exclude : iterable of str
+        ``column=value``: choose the cells to work on.
+    plugins, overrides : iterable of str
+        As `make_plan` takes them.
+    observer : Observer, optional
+        Is told how it goes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table of cells; ``attrs["folder"]`` is the run's folder.
+
+    Raises
+    ------
+    UserError
+        A mistake in the file, the data or the arguments.
+    NothingToDoError
+        No cell is left to work on.
+    InterruptedRunError
+        The user interrupted it.
+    """
+    plan = make_plan(
+        file, overrides=overrides, plugins=plugins, limit=limit, device=resolve_device(device)
+    )
+    chosen = select(plan, only, exclude)
+    if not chosen and not plan.broken_datasets:
+        raise NothingToDoError("there is no cell to evaluate")
+    if runner not in plan.catalogue.entries["runner"]:
+        known = plan.catalogue.entries["runner"]
+        raise UserError(f"--runner: unknown runner {runner!r}{did_you_mean(runner, known)}")
+    folder = RunFolder(Path(out) if out is not None else Path("results") / plan.name)
+    kept = Store(Path(store).expanduser() if store is not None else default_folder())
+    with folder.claimed(plan.name):
+        this = Run(plan, folder, kept, observer or Observer(), chosen)
+        _Execution(this, runner, jobs or os.cpu_count() or 1, timeout).perform()
+        return this.table
+
+
+class _Execution:
+    def __init__(self, run: Run, runner: str, slots: int, timeout: float | None) -> None:
+        self.run = run
+        self.plan = run.plan
+        self.runner = runner
+        self.slots = slots
+        self.timeout = timeout
+        self.schedule = Schedule(run.plan.graph, run.store)
+        self.waiting: dict[str, set[str]] = {}
+        """By cell id: keys of the jobs that its row still needs."""
+        self.cells = {cell.id: cell for cell in run.plan.cells}
+        self.needed_by: dict[str, list[str]] = {}
+        self.seconds: dict[str, dict[str, float] | None] = {}
+        self.uses = _count_uses(run.plan)
+
+    def perform(self) -> None:
+        run = self.run
+        earlier = self._open_folder()
+        self._rows_without_work(earlier)
+        for key, values in self.plan.graph.arrays.items():
+            run.store.put_array(key, values)
+        self.schedule.require(key for keys in self.waiting.values() for key in keys)
+        run.jobs_left = self.schedule.left
+        self._tell("mmbench_run_started", run=run)
+        run.observer.started(run)
+        context = Context(
+            run.store.folder.resolve(),
+            self.plan.plugins,
+            self.plan.registrations,
+            self.plan.source.matrix.threads,
+            self.plan.device,
+            (run.folder / "logs").resolve(),
+        )
+        make = self.plan.catalogue.entries["runner"][self.runner].load()
+        runner = make(context, self.slots, self.timeout)
+        interrupted = False
+        try:
+            for key in list(self.schedule.outcomes):
+                self._settled(key)
+            self.schedule.run(runner, self._settled)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            runner.close()
+            run.observer.finished(run)
+        self._close_folder(earlier)
+        if interrupted:
+            done = sum(row["status"] == "ok" for row in run.rows.values())
+            raise InterruptedRunError(run.folder, done, run.total)
+
+    # --- before --------------------------------------------------------------------------------
+
+    def _open_folder(self) -> dict[str, dict[str, Any]]:
+        run, plan = self.run, self.plan
+        run.out.forget_logs()
+        record = {"run": plan.name, **environment(plan.catalogue), "command": sys.argv}
+        run.out.write_json("environment.json", record)
+        run.out.write_text("matrix.toml", _resolved(plan))
+        run.out.write_json("metrics.json", {m.name: m.params for m in plan.metrics})
+        return run.out.journal()
+
+    def _rows_without_work(self, earlier: dict[str, dict[str, Any]]) -> None:
+        """Take over finished rows, write those of cells that need no work, note the others."""
+        run, plan = self.run, self.plan
+        chosen = {cell.id for cell in run.chosen}
+        for broken in plan.broken_datasets:
+            self._finish(broken.id, _broken_row(broken))
+        for cell in plan.cells:
+            wanted = plan.wanted.get(cell.id)
+            before = earlier.get(cell.id)
+            if cell.id not in chosen:
+                if before is not None:
+                    run.rows[cell.id] = before["row"]
+            elif wanted is None:
+                status = "skipped" if cell.skipped else "failed"
+                self._finish(cell.id, self._row(cell, status, cell.skipped or cell.broken))
+            else:
+                run.total += 1
+                if before is not None and self._is_good(before, wanted):
+                    run.rows[cell.id] = before["row"]
+                    continue
+                self.waiting[cell.id] = {wanted.final, *wanted.scores}
+                for key in self.waiting[cell.id]:
+                    self.needed_by.setdefault(key, []).append(cell.id)
+
+    def _is_good(self, before: dict[str, Any], wanted: CellJobs) -> bool:
+        return (
+            before["row"].get("status") == "ok"
+            and before.get("fingerprint") == wanted.fingerprint
+            and predictions_file(self.run.folder, before["row"]["cell"]).is_file()
+        )
+
+    # --- while ---------------------------------------------------------------------------------
+
+    def _settled(self, key: str) -> None:
+        """Finish the cells that a settled job was the last for."""
+        job, outcome = self.schedule.outcomes[key]
+        if outcome.status != "ok" and job.key == key:
+            self._keep_log(job, outcome.traceback)
+        self.run.jobs_left = self.schedule.left
+        self.run.observer.job(self.run, self.plan.graph.jobs[key])
+        for cell_id in self.needed_by.get(key, ()):
+            waiting = self.waiting.get(cell_id)
+            if waiting is None:
+                continue
+            waiting.discard(key)
+            if not waiting:
+                self._finish_evaluated(self.cells[cell_id])
+
+    def _finish_evaluated(self, cell: Cell) -> None:
+        wanted = self.plan.wanted[cell.id]
+        ended = [self.schedule.outcomes[k] for k in (wanted.final, *wanted.scores)]
+        failures = [(job, outcome) for job, outcome in ended if outcome.status != "ok"]
+        try:
+            values = self._values(cell, wanted) if ended[0][1].status == "ok" else {}
+        except DamagedArtefactError as error:
+            self.waiting[cell.id] = {error.key}
+            self.needed_by.setdefault(error.key, []).append(cell.id)
+            self.schedule.again(error.key)
+            return
+        del self.waiting[cell.id]
+        if failures:
+            job, outcome = failures[0]
+            row = self._row(cell, outcome.status, f"{job.label}: {outcome.reason}")
+        else:
+            row = self._row(cell, "ok", "")
+        self._finish(cell.id, {**row, **values}, wanted.fingerprint)
+
+    def _values(self, cell: Cell, wanted: CellJobs) -> dict[str, Any]:
+        """Read a cell's figures from the store and write its predictions to the folder."""
+        store, samples = self.run.store, self.plan.samples[cell.dataset]
+        probabilities = np.asarray(store.open(wanted.final).array("probabilities"))
+        metrics: dict[str, Any] = {}
+        for key in wanted.scores:
+            if self.schedule.outcomes[key][1].status == "ok":
+                metrics |= store.open(key).meta["metrics"]
+        write_predictions(
+            self.run.folder,
+            cell.id,
+            [samples.ids[i] for i in wanted.test],
+            samples.labels[wanted.test],
+            probabilities,
+            samples.classes,
+        )
+        self._write_history(cell, wanted)
+        return metrics | self._costs(wanted)
+
+    def _costs(self, wanted: CellJobs) -> dict[str, float | None]:
+        phases = dict.fromkeys(PHASES.values(), 0.0)
+        shared = 0.0
+        for job in self.plan.graph.closure((wanted.final, *wanted.scores)):
+            if job.key not in self.seconds:
+                meta = self.run.store.meta(job.key)
+                self.seconds[job.key] = None if meta is None else meta["seconds"]
+            seconds = self.seconds[job.key]
+            if seconds is None:  # its result was pruned: nobody knows any more
+                return dict.fromkeys([*PHASES.values(), "cost_s_shared"])
+            for phase, value in seconds.items():
+                phases[PHASES[phase]] += value
+            shared += sum(seconds.values()) / self.uses[job.key]
+        return {**phases, "cost_s_shared": shared}
+
+    def _write_history(self, cell: Cell, wanted: CellJobs) -> None:
+        curves = {}
+        for job in self.plan.graph.closure([wanted.final]):
+            meta = self.run.store.meta(job.key)
+            if meta is not None and "history" in meta:
+                curves[job.label] = meta["history"]
+        if curves:
+            self.run.out.write_json(f"fits/{cell.id}.json", curves)
+
+    def _row(self, cell: Cell, status: str, reason: str) -> dict[str, Any]:
+        wanted = self.plan.wanted.get(cell.id)
+        return {
+            **cell.axes,
+            "status": status,
+            "reason": " ".join(reason.split()),
+            "n_train": len(wanted.train) if wanted else None,
+            "n_test": len(wanted.test) if wanted else None,
+            "n_classes": len(self.plan.samples[cell.dataset].classes),
+            **_origin(),
+        }
+
+    def _finish(self, cell: str, row: dict[str, Any], fingerprint: str = "") -> None:
+        self.run.rows[cell] = row
+        self.run.out.append(row, fingerprint)
+        if row["status"] != "ok":
+            self.run.out.drop(cell)
+        self._tell("mmbench_cell_finished", run=self.run, row=row)
+        self.run.observer.cell(self.run, row)
+
+    def _keep_log(self, job: Job, text: str) -> None:
+        if text:
+            self.run.out.write_text(f"logs/{job.kind}-{job.key[:12]}.log", f"{job.label}\n\n{text}")
+
+    # --- after ---------------------------------------------------------------------------------
+
+    def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> None:
+        from mmbench.report.markdown import write_report
+
+        run = self.run
+        records = run.out.journal()
+        for cell in records.keys() | earlier.keys():
+            if cell not in run.rows:
+                run.out.drop(cell)
+        run.out.compact([record for cell, record in records.items() if cell in run.rows])
+        table = run.table
+        write_table(table, run.folder)
+        write_report(table, run.folder)
+        self._tell("mmbench_run_finished", run=run, table=table)
+
+    def _tell(self, event: str, **what: Any) -> None:
+        """Call an event hook; a plugin that fails there costs a line on stderr, no more."""
+        hook = getattr(self.plan.catalogue.manager.hook, event)
+        for implementation in hook.get_hookimpls():
+            try:
+                implementation.function(
+                    **{name: what[name] for name in implementation.argnames if name in what}
+                )
+            except Exception as error:
+                print(
+                    f"plugin {implementation.plugin_name}: {event}: {one_line(error)}",
+                    file=sys.stderr,
+                )
+
+
+def _count_uses(plan: Plan) -> dict[str, int]:
+    """Count, for each job, the cells that it serves."""
+    uses: dict[str, int] = {}
+    for wanted in plan.wanted.values():
+        for job in plan.graph.closure((wanted.final, *wanted.scores)):
+            uses[job.key] = uses.get(job.key, 0) + 1
+    return uses
+
+
+def _origin() -> dict[str, Any]:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"mmbench_version": metadata.version("mmbench"), "started": now}
+
+
+def _broken_row(broken: BrokenDataset) -> dict[str, Any]:
+    return {
+        "cell": broken.id,
+        "dataset": broken.name,
+        "status": "failed",
+        "reason": broken.reason,
+        **_origin(),
+    }
+
+
+def _resolved(plan: Plan) -> str:
+    """Return the matrix file as run: variables expanded, overrides applied, paths absolute."""
+    import tomli_w
+
+    blocks = []
+    for block, spec in zip(plan.source.raw["datasets"], plan.specs, strict=True):
+        paths = {k: str(v) for k, v in spec.params.items() if isinstance(v, Path)}
+        blocks.append({**block, **paths})
+    return tomli_w.dumps({**plan.source.raw, "datasets": blocks})

@@ -1,0 +1,117 @@
+"""A run's folder: what lies in it, and what an earlier run has left there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmbench.errors import UserError
+from mmbench.results import predictions_file
+
+JOURNAL = "journal.jsonl"
+
+
+class RunFolder:
+    """The folder that one run of a matrix file owns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def claimed(self, name: str) -> Iterator[None]:
+        """Hold the folder for this process, or raise `UserError` where it is another's."""
+        from filelock import FileLock, Timeout
+
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--out {self.path}: is a file; a folder was expected")
+        other = self.name
+        if other is None and self.path.is_dir() and any(self.path.iterdir()):
+            raise UserError(f"--out {self.path}: holds other files and no run; choose another")
+        if other is not None and other != name:
+            raise UserError(f"--out {self.path}: holds the run {other!r}, not {name!r}")
+        try:
+            for folder in (self.path, self.path / "logs", self.path / "predictions"):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out {self.path}: cannot be made: {error.strerror}") from None
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"--out {self.path}: another process is running it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def name(self) -> str | None:
+        """The name of the run that lies here, None where there is none."""
+        try:
+            record = json.loads((self.path / "environment.json").read_text("utf-8"))
+            return str(record["run"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file, wholly or not at all."""
+        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        self.write_text(name, text)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, wholly or not at all."""
+        file = self.path / name
+        file.parent.mkdir(exist_ok=True)
+        temporary = file.with_name(f".{file.name}.new")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, file)
+
+    def journal(self) -> dict[str, dict[str, Any]]:
+        """Return the newest line of each cell, a line that was cut while written left out."""
+        lines: dict[str, dict[str, Any]] = {}
+        try:
+            content = (self.path / JOURNAL).read_bytes()
+        except FileNotFoundError:
+            return lines
+        for line in content.split(b"\n"):
+            try:
+                record = json.loads(line)
+                lines[record["row"]["cell"]] = record
+            except (ValueError, KeyError, TypeError):
+                continue
+        return lines
+
+    def append(self, row: Mapping[str, Any], fingerprint: str) -> None:
+        """Append a finished cell to the journal."""
+        record = json.dumps({"fingerprint": fingerprint, "row": row}, ensure_ascii=False)
+        with open(self.path / JOURNAL, "ab") as file:
+            file.write(b"\n" * _is_cut(file) + record.encode() + b"\n")
+
+    def compact(self, records: list[dict[str, Any]]) -> None:
+        """Rewrite the journal with these lines only."""
+        text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        self.write_text(JOURNAL, text)
+
+    def drop(self, cell: str) -> None:
+        """Remove what lies here of a cell that has failed or left the file."""
+        predictions_file(self.path, cell).unlink(missing_ok=True)
+        (self.path / "fits" / f"{cell}.json").unlink(missing_ok=True)
+
+    def forget_logs(self) -> None:
+        """Empty the folder of logs."""
+        shutil.rmtree(self.path / "logs", ignore_errors=True)
+        (self.path / "logs").mkdir()
+
+
+def _is_cut(file: Any) -> bool:
+    """Whether a journal ends within a line."""
+    if file.tell() == 0:
+        return False
+    with open(file.name, "rb") as reader:
+        reader.seek(-1, os.SEEK_END)
+        return reader.read(1) != b"\n"

@@ -1,0 +1,374 @@
+"""The matrix file crossed with the catalogue: which cells there are, and which are left out."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmbench.catalogue import Catalogue, Entry
+from mmbench.config import EncoderUse, Source, Use
+from mmbench.contracts import KINDS
+from mmbench.data import Samples
+from mmbench.errors import UserError, did_you_mean, one_line
+from mmbench.options import Signature, canonical, signature
+from mmbench.splits import Part
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """A plugin with the options chosen for it."""
+
+    entry: Entry
+    params: dict[str, Any] = field(default_factory=dict)
+    """Options given in the file, typed."""
+    standardise: bool = True
+    asks: frozenset[str] = frozenset()
+    weights: str = ""
+    """The identity of its weights, from the plugin's ``cache_key`` and the files it is given."""
+    broken: str = ""
+    """Why its target cannot be imported, where it cannot."""
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self.entry.name
+
+    @cached_property
+    def complete(self) -> dict[str, Any]:
+        """All options, defaults included."""
+        return self.params if self.broken else signature(self.entry).with_defaults(self.params)
+
+    @cached_property
+    def identity(self) -> list[Any]:
+        """What names this choice in a cell: no path, and no option at its default."""
+        params = self.params if self.broken else signature(self.entry).without_defaults(self.params)
+        shown = {k: v.name if isinstance(v, Path) else v for k, v in params.items()}
+        if self.standardise != self.entry.standardise:
+            shown["standardise"] = self.standardise
+        return [self.name, shown]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One combination on one part of a dataset: one row of the table."""
+
+    dataset: str
+    modalities: tuple[str, ...]
+    encoders: tuple[Choice, ...]
+    fusion: Choice | None
+    head: Choice | None
+    part: Part
+    seed: int
+    alignment: Choice | None = None
+    missing: str = ""
+    scheme: tuple[Any, ...] = ()
+    """Split scheme, folds and limit: part of the cell's identity."""
+    skipped: str = ""
+
+    @property
+    def level(self) -> str:
+        """Where the modalities meet: none, feature, decision or joint."""
+        return self.fusion.entry.level if self.fusion else "none"
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """The plugins by role, in the pipeline's order."""
+        roles: dict[str, Choice | None] = {
+            f"encoder.{m}": e for m, e in zip(self.modalities, self.encoders, strict=True)
+        }
+        roles |= {"alignment": self.alignment, "fusion": self.fusion, "head": self.head}
+        return {role: choice for role, choice in roles.items() if choice is not None}
+
+    @property
+    def broken(self) -> str:
+        """Why the cell cannot be evaluated: one of its plugins cannot be imported."""
+        return next((f"{r}: {c.broken}" for r, c in self.choices.items() if c.broken), "")
+
+    @cached_property
+    def params(self) -> str:
+        """Canonical JSON of the options given, by role."""
+        given = {role: choice.params for role, choice in self.choices.items() if choice.params}
+        for role, choice in self.choices.items():
+            if choice.standardise != choice.entry.standardise:
+                given[role] = {**choice.params, "standardise": choice.standardise}
+        return canonical(given)
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of names and options of all axes, split scheme, folds and limit."""
+        axes: list[Any] = [
+            self.dataset,
+            self.modalities,
+            {role: choice.identity for role, choice in self.choices.items()},
+            self.missing,
+            self.scheme,
+            self.seed,
+            self.part.fold,
+        ]
+        return hashlib.sha256(canonical(axes).encode()).hexdigest()[:16]
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The cell's coordinates, as the table's columns have them."""
+        names = {
+            f"encoder_{m}": e.name for m, e in zip(self.modalities, self.encoders, strict=True)
+        }
+        return {
+            "cell": self.id,
+            "dataset": self.dataset,
+            "modalities": "+".join(self.modalities),
+            "encoders": "+".join(e.name for e in self.encoders),
+            **names,
+            "alignment": self.alignment.name if self.alignment else "none",
+            "fusion": self.fusion.name if self.fusion else "none",
+            "level": self.level,
+            "head": self.head.name if self.head else "",
+            "params": self.params,
+            "finetune": "",
+            "missing": self.missing,
+            "corruption": "",
+            "train_size": "",
+            "seed": self.seed,
+            "fold": self.part.fold,
+        }
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What the file names for one dataset, every entry expanded into choices."""
+
+    encoders: dict[str, list[Choice]]
+    """By modality; a modality without encoders is not in it."""
+    alignments: list[Choice | None]
+    fusions: list[Choice]
+    heads: list[Choice]
+
+
+def choices(
+    uses: Sequence[Use], sort: str, key: str, source: Source, catalogue: Catalogue
+) -> list[Choice]:
+    """Expand entries: a list given for an option is an axis, whose values are crossed."""
+    expanded = []
+    for index, use in enumerate(uses):
+        where = f"{source.label}: {key}[{index}]"
+        entry = catalogue.find(sort, use.use, where)
+        standardise = getattr(use, "standardise", None)
+        standardise = entry.standardise if standardise is None else standardise
+        axes = {k: v if isinstance(v, list) else [v] for k, v in use.options.items()}
+        for name, values in axes.items():
+            if not values:
+                raise UserError(f"{where}: {name} = []: a list is an axis and needs a value")
+        try:
+            accepted = signature(entry)
+        except (Exception, SystemExit) as error:  # the plugin's mistake: its own cells tell it
+            reason = f"{sort} {entry.name!r} cannot be imported: {one_line(error)}"
+            expanded.append(Choice(entry, use.options, standardise, broken=reason))
+            continue
+        for combination in itertools.product(*axes.values()):
+            given = dict(zip(axes, combination, strict=True))
+            params = accepted.validate(given, f"{where} ({use.use})")
+            expanded.append(_choose(entry, params, standardise, accepted, source.folder))
+    return expanded
+
+
+def _choose(
+    entry: Entry, params: dict[str, Any], standardise: bool, accepted: Signature, folder: Path
+) -> Choice:
+    files = []
+    for name, value in params.items():
+        if isinstance(value, Path):
+            params[name] = path = (folder / value.expanduser()).resolve()
+            if path.exists():
+                files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
+    key = ""
+    try:
+        if cache_key := getattr(entry.load(), "cache_key", None):
+            key = cache_key(**accepted.with_defaults(params))
+    except (Exception, SystemExit) as error:
+        reason = f"{entry.sort} {entry.name!r}: cache_key: {one_line(error)}"
+        return Choice(entry, params, standardise, accepted.asks, broken=reason)
+    return Choice(entry, params, standardise, accepted.asks, canonical([key, files]))
+
+
+def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candidates:
+    """Find what the file names for one dataset."""
+    matrix = source.matrix
+    encoders = {}
+    for modality, kind in samples.modalities.items():
+        key = modality if modality in matrix.encoders else kind
+        if key not in matrix.encoders:
+            continue
+        uses: list[EncoderUse] = matrix.encoders[key]
+        encoders[modality] = choices(uses, "encoder", f"encoders.{key}", source, catalogue)
+        for choice in encoders[modality]:
+            if kind not in choice.entry.kinds:
+                fitting = [n for n, e in catalogue.entries["encoder"].items() if kind in e.kinds]
+                raise UserError(
+                    f"{source.label}: encoders.{key}: {choice.name!r} takes "
+                    f"{' or '.join(choice.entry.kinds)}, but {modality!r} of dataset "
+                    f"{samples.name!r} is {kind}{did_you_mean(choice.name, fitting)}"
+                )
+    aligned = [use for use in matrix.alignments if use.use != "none"]
+    alignments: list[Choice | None] = list(
+        choices(aligned, "alignment", "alignments", source, catalogue)
+    )
+    if len(aligned) < len(matrix.alignments):
+        alignments.insert(0, None)
+    return Candidates(
+        encoders,
+        alignments,
+        choices(matrix.fusions, "fusion", "fusions", source, catalogue),
+        choices(matrix.heads, "head", "heads", source, catalogue),
+    )
+
+
+def check_encoder_keys(source: Source, datasets: Sequence[Samples]) -> None:
+    """Raise `UserError` for an encoder entry that matches no modality and no kind."""
+    modalities = {m for samples in datasets for m in samples.modalities}
+    kinds = {k for samples in datasets for k in samples.modalities.values()}
+    for key in source.matrix.encoders:
+        if key in modalities or key in kinds:
+            continue
+        what = (
+            f"no dataset has a modality of kind {key!r}"
+            if key in KINDS
+            else (f"no dataset has a modality {key!r}")
+        )
+        raise UserError(
+            f"{source.label}: encoders.{key}: {what}{did_you_mean(key, modalities | kinds)}"
+        )
+
+
+def subsets(source: Source, samples: Samples, encoded: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the subsets of two or more modalities to fuse, in dataset order."""
+    asked = source.matrix.subsets
+    if asked is None:
+        return [tuple(encoded)]
+    if asked == "all":
+        sizes = range(2, len(encoded) + 1)
+        return [s for size in sizes for s in itertools.combinations(encoded, size)]
+    made = []
+    for index, names in enumerate(asked):
+        for name in names:
+            if name not in samples.modalities:
+                break
+            if name not in encoded:
+                raise UserError(f"{source.label}: subsets[{index}]: {name!r} has no encoder")
+        else:
+            made.append(tuple(m for m in encoded if m in names))
+    return list(dict.fromkeys(made))
+
+
+def check_subsets(source: Source, datasets: Sequence[Samples]) -> None:
+    """Raise `UserError` for a listed subset that no dataset has."""
+    asked = source.matrix.subsets
+    for index, names in enumerate(asked if isinstance(asked, list) else ()):
+        if not any(set(names) <= set(samples.modalities) for samples in datasets):
+            known = {m for samples in datasets for m in samples.modalities}
+            wrong = next((n for n in names if n not in known), names[0])
+            raise UserError(
+                f"{source.label}: subsets[{index}]: no dataset has the modalities {names}"
+                f"{did_you_mean(wrong, known)}"
+            )
+
+
+def cells(
+    source: Source,
+    samples: Samples,
+    found: Candidates,
+    parts: Sequence[Part],
+    scheme: tuple[Any, ...],
+) -> Iterator[Cell]:
+    """Generate the cells of one dataset in the table's order, left-out ones with their reason."""
+    matrix = source.matrix
+    encoded = list(found.encoders)
+    fused = subsets(source, samples, encoded)
+    alone = [m for m in encoded if any(m in s for s in fused)]
+    combinations: list[tuple[Any, ...]] = [
+        ((m,), (e,), None, None, head)
+        for m in alone
+        for e in found.encoders[m]
+        for head in found.heads
+    ]
+    combinations += [
+        (subset, encoders, alignment, fusion, head)
+        for subset in fused
+        if len(subset) > 1 or len(samples.modalities) == 1
+        for encoders in _encoder_tuples(source, subset, found)
+        for fusion in found.fusions
+        for alignment in (found.alignments if fusion.entry.level != "decision" else [None])
+        for head in (found.heads if fusion.entry.level != "joint" else [None])
+    ]
+    seen: set[str] = set()
+    for modalities, encoders, alignment, fusion, head in combinations:
+        incomplete = any(samples.missing(m).any() for m in modalities)
+        for policy in matrix.missing if incomplete else [""]:
+            for seed, part in _replicates(matrix.seeds, parts):
+                cell = Cell(
+                    samples.name, modalities, encoders, fusion, head, part, seed,
+                    alignment, policy, scheme,
+                )  # fmt: skip
+                if cell.id in seen:
+                    continue  # the same combination written twice
+                seen.add(cell.id)
+                reason = _left_out(cell, matrix.seeds[0], matrix.exclude)
+                yield skip(cell, reason) if reason else cell
+
+
+def skip(cell: Cell, reason: str) -> Cell:
+    """Return the cell as left out."""
+    return replace(cell, skipped=reason)
+
+
+def _encoder_tuples(
+    source: Source, subset: tuple[str, ...], found: Candidates
+) -> Iterator[tuple[Choice, ...]]:
+    lists = [found.encoders[m] for m in subset]
+    if source.matrix.pair == "product":
+        yield from itertools.product(*lists)
+        return
+    if len({len(each) for each in lists}) > 1:
+        counts = ", ".join(f"{m} {len(e)}" for m, e in zip(subset, lists, strict=True))
+        raise UserError(
+            f"{source.label}: pair = 'zip' needs as many encoders for each modality ({counts})"
+        )
+    yield from zip(*lists, strict=True)
+
+
+def _replicates(seeds: Sequence[int], parts: Sequence[Part]) -> Iterator[tuple[int, Part]]:
+    for seed in seeds:
+        for part in parts:
+            if part.seed is None or part.seed == seed:
+                yield seed, part
+
+
+def _left_out(cell: Cell, first_seed: int, excluded: Sequence[Mapping[str, Any]]) -> str:
+    if cell.fusion is not None and len(cell.modalities) == 1:
+        return "the dataset has one modality: nothing to fuse"
+    for index, rule in enumerate(excluded):
+        if all(str(cell.axes.get(k)) in _texts(v) for k, v in rule.items()):
+            return f"left out by exclude[{index}]"
+    depends = cell.part.seed is not None or any("seed" in c.asks for c in cell.choices.values())
+    if not depends and cell.seed != first_seed:
+        return f"nothing in it depends on the seed: it equals seed {first_seed}"
+    return ""
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+
+
+def check_exclude(source: Source, columns: Sequence[str]) -> None:
+    """Raise `UserError` for an ``[[exclude]]`` key that is no axis."""
+    for index, rule in enumerate(source.matrix.exclude):
+        for key in rule:
+            if key not in columns:
+                raise UserError(
+                    f"{source.label}: exclude[{index}]: unknown axis {key!r}"
+                    f"{did_you_mean(key, columns)}"
+                )

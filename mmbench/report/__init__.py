@@ -1,0 +1,1 @@
+"""A run told to people: Markdown and CSV, from the tables alone."""

@@ -1,0 +1,247 @@
+"""The table of cells: its columns, how it is written and read, and its summary."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmbench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = (
+    "cell", "dataset", "modalities", "encoders", "alignment", "fusion", "level", "head", "params",
+    "finetune", "missing", "corruption", "train_size", "seed", "fold",
+)  # fmt: skip
+STATUS = ("status", "reason")
+COUNTS = ("n_train", "n_test", "n_classes")
+METRICS = (
+    "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "f1_micro", "precision_macro",
+    "recall_macro", "roc_auc", "log_loss", "ece",
+)  # fmt: skip
+COSTS = ("embed_s", "fit_s", "predict_s", "cost_s_shared")
+SPEED = (
+    "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput", "batch_size", "device",
+    "precision", "peak_memory_mb", "peak_gpu_memory_mb", "energy_j_per_sample", "parameters",
+)  # fmt: skip
+ORIGIN = ("mmbench_version", "started")
+
+TIMING_COLUMNS = (
+    *COSTS, "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput", "peak_memory_mb",
+    "peak_gpu_memory_mb", "energy_j_per_sample", "started",
+)  # fmt: skip
+"""The columns that may differ between two runs of one file on one machine."""
+
+_TEXT = {
+    *AXES[:-2], *STATUS, "device", "precision", *ORIGIN,
+}  # fmt: skip
+_INTEGER = {"seed", "fold", *COUNTS, "batch_size", "parameters"}
+
+
+def columns(encoders: Sequence[str], extra_metrics: Sequence[str] = ()) -> list[str]:
+    """Return the table's columns in order; further metrics stand at the right."""
+    names = [*AXES[:4], *encoders, *AXES[4:], *STATUS, *COUNTS, *METRICS, *COSTS, *SPEED, *ORIGIN]
+    return names + [name for name in extra_metrics if name not in METRICS]
+
+
+def make_table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
+    """Build the typed table: text (empty where unknown), Int64 and float64."""
+    import pandas as pd
+
+    listed = list(rows)
+    table = {}
+    for name in names:
+        values = [row.get(name) for row in listed]
+        if name in _TEXT or name.startswith("encoder_"):
+            table[name] = pd.Series(["" if v is None else str(v) for v in values], dtype=object)
+        elif name in _INTEGER:
+            table[name] = pd.array(values, dtype="Int64")
+        else:
+            table[name] = pd.Series(
+                [np.nan if v is None else float(v) for v in values], dtype="float64"
+            )
+    return pd.DataFrame(table, columns=list(names))
+
+
+def write_table(table: pd.DataFrame, folder: Path) -> None:
+    """Write ``cells.parquet`` and ``cells.csv``, each wholly or not at all."""
+    parquet, csv = folder / ".cells.parquet.new", folder / ".cells.csv.new"
+    table.to_parquet(parquet, index=False)
+    table.to_csv(csv, index=False, lineterminator="\n")
+    os.replace(parquet, folder / "cells.parquet")
+    os.replace(csv, folder / "cells.csv")
+
+
+def read_results(folder: str | Path) -> pd.DataFrame:
+    """Read a run's table of cells.
+
+    Parameters
+    ----------
+    folder : path
+        The run's folder, or its ``cells.parquet``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell; ``attrs["folder"]`` is the run's folder, as a string.
+
+    Raises
+    ------
+    UserError
+        There is no table.
+    """
+    import pandas as pd
+
+    path = Path(folder)
+    file = path / "cells.parquet" if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(f"{folder}: no run lies there (cells.parquet is missing)")
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from None
+    table.attrs["folder"] = str(file.parent)
+    return table
+
+
+def read_predictions(folder: str | Path, cell: str) -> pd.DataFrame:
+    """Read one cell's predictions: ``id``, ``truth``, ``predicted`` and ``p_<class>`` columns."""
+    import pandas as pd
+
+    return pd.read_parquet(predictions_file(Path(folder), cell))
+
+
+def predictions_file(folder: Path, cell: str) -> Path:
+    """Return where a cell's predictions lie."""
+    return folder / "predictions" / f"{cell}.parquet"
+
+
+def write_predictions(
+    folder: Path,
+    cell: str,
+    ids: Sequence[str],
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+) -> None:
+    """Write a cell's per-sample predictions, wholly or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = np.asarray(classes, dtype=object)
+    arrays = {
+        "id": pa.array(ids, pa.string()),
+        "truth": pa.array(names[truth], pa.string()),
+        "predicted": pa.array(names[probabilities.argmax(axis=1)], pa.string()),
+    }
+    arrays |= {f"p_{c}": pa.array(probabilities[:, i]) for i, c in enumerate(classes)}
+    file = predictions_file(folder, cell)
+    file.parent.mkdir(exist_ok=True)
+    temporary = file.with_suffix(".new")
+    pq.write_table(pa.table(arrays), temporary)
+    os.replace(temporary, file)
+
+
+KEYS = [
+    "dataset", "modalities", "encoders", "alignment", "fusion", "level", "head", "params",
+    "finetune", "missing", "corruption", "train_size",
+]  # fmt: skip
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Summarise cells over seeds and folds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `read_results`. Pooled metrics need the predictions in its ``attrs["folder"]``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per combination (names and options), in the table's order: the axes, ``n`` cells
+        evaluated, ``coverage`` (the share of its cells, left-out ones aside, that were),
+        ``n_test`` predictions, ``<metric>`` (mean over cells), ``<metric>_std`` (sample standard
+        deviation over cells, empty for one), ``<metric>_pooled`` (the metric of the predictions
+        of all folds of a seed taken together, averaged over seeds), and ``fit_s``, ``embed_s``,
+        ``predict_s`` (means).
+    """
+    import pandas as pd
+
+    metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
+    encoders = [name for name in table.columns if name.startswith("encoder_")]
+    planned = table[table["status"] != "skipped"]
+    pool = _Pool(table, metrics)
+    rows = []
+    for _, group in planned.groupby(KEYS, sort=False, dropna=False):
+        done = group[group["status"] == "ok"]
+        row = {key: group[key].iloc[0] for key in (*KEYS[:3], *encoders, *KEYS[3:])}
+        row |= {"n": len(done), "coverage": len(done) / len(group), "n_test": done["n_test"].sum()}
+        pooled = pool.metrics(done)
+        for name in metrics:
+            row[name] = done[name].mean()
+            row[f"{name}_std"] = done[name].std(ddof=1)
+            row[f"{name}_pooled"] = pooled.get(name, np.nan)
+        row |= {name: done[name].mean() for name in COSTS[:3]}
+        rows.append(row)
+    summary = pd.DataFrame(rows)
+    summary.attrs = dict(table.attrs)
+    return summary
+
+
+def _is_extra(table: pd.DataFrame, name: str) -> bool:
+    known = columns([c for c in table.columns if c.startswith("encoder_")])
+    return name not in known
+
+
+class _Pool:
+    """Scores the pooled predictions of a run by the metrics that its matrix file names."""
+
+    def __init__(self, table: pd.DataFrame, names: Sequence[str]) -> None:
+        self.names = names
+        folder = table.attrs.get("folder")
+        self.folder = Path(folder) if folder else None
+        self._built: dict[str, Any] | None = None
+
+    def _metrics(self) -> dict[str, Any]:
+        from mmbench.catalogue import load_catalogue
+        from mmbench.options import build
+
+        if self._built is None:
+            assert self.folder is not None
+            record = self.folder / "metrics.json"
+            uses = json.loads(record.read_text()) if record.is_file() else {}
+            known = load_catalogue().entries["metric"]
+            self._built = {
+                name: build(known[name], uses[name], {"seed": 0, "threads": 1})
+                for name in self.names
+                if name in uses and name in known
+            }
+        return self._built
+
+    def metrics(self, cells: pd.DataFrame) -> dict[str, float]:
+        """Return each metric of the pooled predictions, averaged over seeds."""
+        from mmbench.metrics import evaluate
+
+        if self.folder is None or cells.empty:
+            return {}
+        if not all(predictions_file(self.folder, cell).is_file() for cell in cells["cell"]):
+            return {}
+        by_seed = []
+        for _, group in cells.groupby("seed", sort=False):
+            parts = [read_predictions(self.folder, cell) for cell in group["cell"]]
+            names = [c for c in parts[0].columns if c.startswith("p_")]
+            code = {name.removeprefix("p_"): i for i, name in enumerate(names)}
+            truth = np.concatenate([part["truth"].map(code).to_numpy() for part in parts])
+            probabilities = np.concatenate([part[names].to_numpy() for part in parts])
+            by_seed.append(evaluate(self._metrics(), truth, probabilities))
+        return {
+            name: float(np.mean([np.nan if s[name] is None else s[name] for s in by_seed]))
+            for name in by_seed[0]
+        }

@@ -1,0 +1,187 @@
+"""Jobs in processes of this machine, each of which can be killed and blamed by itself.
+
+Every worker has a pipe of its own, so that one that dies, hangs or is killed takes its one job
+with it and nothing else. (A shared pool cannot promise that: pebble 5.2 waits for ever for a job
+whose process ended with status 0, and gives the whole pool up when an idle process dies.)
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from mmbench.errors import one_line
+from mmbench.jobs import Context, Job, Outcome, death, perform
+
+START_GRACE = 120.0
+"""Seconds that a new process may take to load the plugins before a job's time counts."""
+
+STARTED = "started"
+
+
+@dataclass(eq=False)
+class _Worker:
+    process: Any
+    pipe: Connection
+    job: Job | None = None
+    deadline: float | None = None
+
+    def kill(self) -> None:
+        """Kill the process and whatever it started."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (AttributeError, ProcessLookupError, PermissionError):
+            self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+class LocalRunner:
+    """Runs jobs in worker processes of this machine."""
+
+    def __init__(self, context: Context, slots: int, timeout: float | None) -> None:
+        self.slots = slots
+        self._context = context
+        self._timeout = timeout
+        self._workers: list[_Worker] = []
+        self._started = 0
+        methods = multiprocessing.get_all_start_methods()
+        method = "forkserver" if "forkserver" in methods else "spawn"
+        self._processes = multiprocessing.get_context(method)
+        if method == "forkserver":
+            self._processes.set_forkserver_preload(["mmbench.jobs", "sklearn.preprocessing"])
+
+    def submit(self, job: Job) -> None:
+        """Give a job to an idle worker, starting one where there is none."""
+        worker = next((w for w in self._workers if w.job is None), None) or self._start()
+        worker.job = job
+        if self._timeout is not None:
+            worker.deadline = time.monotonic() + self._timeout + START_GRACE
+        try:
+            worker.pipe.send(job)
+        except OSError:  # it died while idle: not this job's doing
+            self._workers.remove(worker)
+            worker.kill()
+            self.submit(job)
+
+    def wait(self, timeout: float | None = None) -> Sequence[tuple[Job, Outcome]]:
+        """Return the jobs that ended; those past their time are killed with their process."""
+        ended: list[tuple[Job, Outcome]] = []
+        until = None if timeout is None else time.monotonic() + timeout
+        while not ended:
+            busy = {w.pipe: w for w in self._workers if w.job is not None}
+            for pipe in wait(list(busy), self._patience(busy.values(), until)):
+                worker = busy[pipe]  # type: ignore[index]
+                outcome = self._receive(worker)
+                if outcome is not None:
+                    assert worker.job is not None
+                    ended.append((worker.job, outcome))
+                    worker.job = worker.deadline = None
+            ended += self._overdue()
+            if until is not None and time.monotonic() >= until:
+                break
+        return ended
+
+    def close(self) -> None:
+        """Kill all workers."""
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._processes.Pipe()
+        self._started += 1
+        log = self._context.logs / f"worker-{self._started}.log"
+        process = self._processes.Process(  # type: ignore[attr-defined]
+            target=_work, args=(self._context, theirs, log), name=f"mmbench-{self._started}"
+        )
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")  # a worker never re-runs a script
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _patience(self, busy: Iterable[_Worker], until: float | None) -> float | None:
+        times = [w.deadline for w in busy if w.deadline is not None]
+        times += [until] if until is not None else []
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _receive(self, worker: _Worker) -> Outcome | None:
+        """Read one message; None where the job has only started."""
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            worker.process.join()
+            code = worker.process.exitcode
+            worker.kill()
+            return death(code)
+        if message == STARTED:
+            if self._timeout is not None:
+                worker.deadline = time.monotonic() + self._timeout
+            return None
+        assert isinstance(message, Outcome)
+        return message
+
+    def _overdue(self) -> list[tuple[Job, Outcome]]:
+        now, ended = time.monotonic(), []
+        for worker in list(self._workers):
+            if worker.job is not None and worker.deadline is not None and now > worker.deadline:
+                self._workers.remove(worker)
+                worker.kill()
+                outcome = Outcome("timeout", f"it took longer than {self._timeout:g} s")
+                ended.append((worker.job, outcome))
+        return ended
+
+
+def _work(context: Context, pipe: Connection, log: Path) -> None:
+    """Perform jobs from a pipe until it closes (the body of a worker process)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setsid"):
+        os.setsid()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    with open(log, "ab", buffering=0) as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    workshop, failure = None, None
+    try:
+        workshop = context.open()
+    except BaseException as error:
+        failure = Outcome("failed", f"a worker could not load the plugins: {one_line(error)}")
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        pipe.send(STARTED)
+        if workshop is None:
+            assert failure is not None
+            pipe.send(failure)
+            continue
+        outcome = perform(job, workshop)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pipe.send(outcome)
+
+
+def _die_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,120 @@
+"""Which job is next, and what a failure means for the others; where jobs run is the runner's."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+
+from mmbench.contracts import Runner
+from mmbench.graph import JobGraph
+from mmbench.jobs import Job, Outcome
+from mmbench.store import Store
+
+OK = Outcome("ok")
+MAX_REPAIRS = 3
+
+Listener = Callable[[str], None]
+
+
+class Schedule:
+    """Brings about the results that are asked for, doing only what is not stored.
+
+    Attributes
+    ----------
+    outcomes : dict of str to (Job, Outcome)
+        By key: how each settled job ended. A job whose input failed has that input's outcome,
+        with the job that failed.
+    """
+
+    def __init__(self, graph: JobGraph, store: Store) -> None:
+        self.outcomes: dict[str, tuple[Job, Outcome]] = {}
+        self._graph = graph
+        self._store = store
+        self._rank = {key: rank for rank, key in enumerate(graph.jobs)}
+        self._unmet: dict[str, set[str]] = {}
+        self._dependents: dict[str, list[str]] = {}
+        self._ready: list[tuple[int, str]] = []
+        self._repairs: dict[str, int] = {}
+
+    @property
+    def left(self) -> int:
+        """How many jobs are still to be done."""
+        return len(self._unmet)
+
+    def require(self, keys: Iterable[str]) -> None:
+        """Ask for results; those in the store are settled at once, their inputs not needed."""
+        stack, new = list(keys), []
+        while stack:
+            key = stack.pop()
+            if key in self._unmet or key in self.outcomes:
+                continue
+            job = self._graph.jobs[key]
+            if key in self._store:
+                self.outcomes[key] = (job, OK)
+                continue
+            self._unmet[key] = set()
+            new.append(job)
+            stack.extend(job.inputs)
+        for job in new:
+            unmet = {key for key in job.inputs if key not in self.outcomes}
+            self._unmet[job.key] = unmet
+            for key in unmet:
+                self._dependents.setdefault(key, []).append(job.key)
+            if not unmet:
+                heapq.heappush(self._ready, (self._rank[job.key], job.key))
+
+    def again(self, key: str) -> None:
+        """Ask anew for a result (or one of the plan's arrays) that turned out damaged."""
+        if key in self._graph.arrays:
+            self._store.put_array(key, self._graph.arrays[key])
+        else:
+            self.outcomes.pop(key, None)
+            self.require([key])
+
+    def run(self, runner: Runner, settled: Listener) -> None:
+        """Do all that is required; ``settled`` is told the key of every job that ended."""
+        running = 0
+        while self._ready or running:
+            while self._ready and running < runner.slots:
+                key = heapq.heappop(self._ready)[1]
+                runner.submit(self._graph.jobs[key])
+                running += 1
+            for job, outcome in runner.wait():
+                running -= 1
+                if outcome.status == "damaged" and self._repair(job, outcome.reason):
+                    continue
+                for key in self._settle(job, outcome):
+                    settled(key)
+
+    def _settle(self, job: Job, outcome: Outcome) -> list[str]:
+        """Record an outcome, a failure for all that needs it too; return the keys settled."""
+        if outcome.status == "damaged":
+            outcome = Outcome("failed", f"its stored input {outcome.reason} is damaged each time")
+        stack, settled = [job.key], []
+        while stack:
+            key = stack.pop()
+            if self._unmet.pop(key, None) is None:
+                continue
+            self.outcomes[key] = (job, outcome)
+            settled.append(key)
+            dependents = self._dependents.pop(key, [])
+            if outcome.status != "ok":
+                stack.extend(dependents)
+                continue
+            for dependent in dependents:
+                unmet = self._unmet.get(dependent)
+                if unmet is not None and key in unmet:
+                    unmet.remove(key)
+                    if not unmet:
+                        heapq.heappush(self._ready, (self._rank[dependent], dependent))
+        return settled
+
+    def _repair(self, job: Job, damaged: str) -> bool:
+        """Have a damaged input made anew and the job done after it; False where that is no use."""
+        self._repairs[job.key] = self._repairs.get(job.key, 0) + 1
+        if self._repairs[job.key] > MAX_REPAIRS:
+            return False
+        del self._unmet[job.key]
+        self.again(damaged)
+        self.require([job.key])
+        return True

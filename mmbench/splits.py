@@ -1,0 +1,244 @@
+"""Seeds and splits, derived so that anyone can redo a cell by hand.
+
+Outer splits make the parts of a run (training, validation, test); inner folds serve stacking,
+learned weights, calibration and tuning, and are the same for all seeds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmbench.errors import UserError
+
+if TYPE_CHECKING:
+    from mmbench.config import SplitBlock
+    from mmbench.data import Samples
+
+INNER_FOLDS = 5
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One division of a dataset's samples.
+
+    ``seed`` is None where the part does not depend on it (given splits).
+    """
+
+    seed: int | None
+    fold: int
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def derive_seed(seed: int, fold: int | None, role: str) -> int:
+    """Derive the seed of one role in one cell.
+
+    Parameters
+    ----------
+    seed : int
+        The replicate's seed, from ``seeds`` in the matrix file.
+    fold : int or None
+        The cell's fold; None for what does not depend on one (the split itself, a frozen encoder).
+    role : str
+        ``"split"``, ``"head"``, ``"fusion"``, ``"alignment"`` or ``"encoder.<modality>"``.
+
+    Returns
+    -------
+    int
+        The first 32 bits of a SHA-256 hash, in ``[0, 2**32)``.
+    """
+    text = f"{seed}/{'' if fold is None else fold}/{role}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def folds(
+    labels: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    n_splits: int = INNER_FOLDS,
+    seed: int | None = None,
+) -> Folds:
+    """Split samples into stratified folds, grouped where there are groups.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (n,)
+        Class of each sample.
+    groups : ndarray, shape (n,), optional
+        No group is cut (`StratifiedGroupKFold`), unless there is only one.
+    n_splits : int
+        Number of folds; fewer, but at least two, where the smallest class has fewer samples or
+        there are fewer groups.
+    seed : int, optional
+        Shuffle by ``derive_seed(seed, None, "split")``; None keeps dataset order: inner folds do.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Positions of the training and the test samples of each fold.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two samples, or no class of at least two.
+    """
+    labels = np.asarray(labels)
+    smallest = int(np.unique(labels, return_counts=True)[1].min(initial=len(labels)))
+    n_splits = max(2, min(n_splits, smallest))
+    if groups is not None:
+        n_groups = len(np.unique(groups))
+        n_splits = max(2, min(n_splits, n_groups))
+        groups = groups if n_groups > 1 else None
+    return _stratified(labels, groups, n_splits, seed)
+
+
+def _stratified(
+    labels: np.ndarray, groups: np.ndarray | None, n_splits: int, seed: int | None
+) -> Folds:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    shuffle = seed is not None
+    state = None if seed is None else derive_seed(seed, None, "split")
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        pairs = splitter(n_splits, shuffle=shuffle, random_state=state).split(
+            np.zeros(len(labels)), labels, groups
+        )
+        return list(pairs)
+
+
+def parts(samples: Samples, split: SplitBlock, seeds: list[int]) -> list[Part]:
+    """Divide a dataset as the matrix file's ``[split]`` says.
+
+    Raises
+    ------
+    UserError
+        The dataset brings no split, or its classes or groups are too small for the scheme.
+    """
+    scheme = split.scheme
+    if scheme is None:
+        given = samples.split is not None or samples.folds is not None
+        scheme = "given" if given else "kfold"
+    if scheme == "given":
+        return _given(samples)
+    _check_sizes(samples, split.folds if scheme == "kfold" else 2)
+    made = []
+    for seed in seeds:
+        if scheme == "kfold":
+            divided = _outer_folds(samples, split.folds, seed)
+        else:
+            divided = [_holdout(samples, split, seed)]
+        for number, (train, validation, test) in enumerate(divided):
+            made.append(Part(seed, number, train, validation, test))
+    return made
+
+
+def _given(samples: Samples) -> list[Part]:
+    none = np.empty(0, dtype=np.int64)
+    if samples.folds is not None:
+        values = np.unique(samples.folds)
+        if len(values) < 2:
+            raise UserError(f"dataset {samples.name!r}: its folds have one value; two are needed")
+        held_out = [samples.folds == value for value in values]
+        return [
+            Part(None, fold, np.flatnonzero(~test), none, np.flatnonzero(test))
+            for fold, test in enumerate(held_out)
+        ]
+    if samples.split is None:
+        raise UserError(
+            f"dataset {samples.name!r} brings neither split nor folds; "
+            "name its column (split = ..., fold = ...) or choose scheme = 'kfold'"
+        )
+    by_name = {
+        name: np.flatnonzero(samples.split == name) for name in ("train", "validation", "test")
+    }
+    for name in ("train", "test"):
+        if not len(by_name[name]):
+            raise UserError(f"dataset {samples.name!r}: its split has no {name} samples")
+    return [Part(None, 0, by_name["train"], by_name["validation"], by_name["test"])]
+
+
+def _check_sizes(samples: Samples, n_splits: int) -> None:
+    counts = np.bincount(samples.labels, minlength=len(samples.classes))
+    alone = [samples.classes[i] for i in np.flatnonzero(counts == 1)]
+    if alone:
+        limited = f" (after --limit {samples.limit})" if samples.limit else ""
+        raise UserError(
+            f"dataset {samples.name!r}{limited}: class {alone[0]!r} has one sample, so it cannot "
+            f"stand in both training and test ({len(alone)} such class{'es' * (len(alone) > 1)})"
+        )
+    if counts.max() < n_splits:
+        raise UserError(
+            f"dataset {samples.name!r}: {n_splits} folds, but the largest class has "
+            f"{counts.max()} samples; lower [split] folds"
+        )
+    if samples.groups is not None and (n := len(np.unique(samples.groups))) < n_splits:
+        raise UserError(
+            f"dataset {samples.name!r}: {n_splits} folds, but only {n} groups; lower [split] folds"
+        )
+
+
+def _outer_folds(
+    samples: Samples, n_splits: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    none = np.empty(0, dtype=np.int64)
+    pairs = _stratified(samples.labels, samples.groups, n_splits, seed)
+    return [(train, none, test) for train, test in pairs]
+
+
+def _holdout(
+    samples: Samples, split: SplitBlock, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    everything = np.arange(len(samples.labels))
+    rest, test = _cut(samples, everything, split.test, derive_seed(seed, None, "split"))
+    if not split.validation:
+        return rest, np.empty(0, dtype=np.int64), test
+    share = split.validation / (1 - split.test)
+    train, validation = _cut(samples, rest, share, derive_seed(seed, None, "validation"))
+    return train, validation, test
+
+
+def _cut(
+    samples: Samples, rows: np.ndarray, share: float, state: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut ``share`` of the rows off, stratified, whole groups."""
+    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+    labels = samples.labels[rows]
+    if samples.groups is not None:
+        n_splits = max(2, round(1 / share))
+        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=state)
+        first, second = next(iter(splitter.split(rows, labels, samples.groups[rows])))
+        return rows[first], rows[second]
+    try:
+        first, second = train_test_split(rows, test_size=share, stratify=labels, random_state=state)
+    except ValueError as error:
+        raise UserError(f"dataset {samples.name!r}: [split] cannot be made: {error}") from None
+    return np.sort(first), np.sort(second)
+
+
+def subsample(labels: np.ndarray, size: int) -> np.ndarray:
+    """Return the positions of a stratified sample, in order, at least one of each class kept.
+
+    The same for all runs: it takes each class's share by the largest remainder, and within a
+    class the samples that a fixed seed draws.
+    """
+    counts = np.bincount(labels)
+    exact = counts * size / len(labels)
+    take = np.minimum(np.maximum(np.floor(exact).astype(int), counts > 0), counts)
+    for label in np.argsort(-(exact - np.floor(exact)), kind="stable"):
+        if take.sum() >= size:
+            break
+        take[label] += take[label] < counts[label]
+    rng = np.random.default_rng(derive_seed(0, None, "limit"))
+    chosen = [rng.permutation(np.flatnonzero(labels == label))[:n] for label, n in enumerate(take)]
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,40 @@
+import pkgutil
+import subprocess
+import sys
+
+import mmbench_features
+
+
+def registered():
+    entries = {}
+    mmbench_features.mmbench_register_encoders(
+        lambda name, target, **flags: entries.update({name: (target, flags)})
+    )
+    return entries
+
+
+def test_names_kinds_and_flags():
+    flags = {name: flags for name, (_, flags) in registered().items()}
+    assert list(flags) == ["identity", "hog", "tf-idf"]
+    assert [flags[name].pop("kind") for name in flags] == ["vector", "image", "text"]
+    assert all(flags[name].pop("summary") for name in flags)
+    assert flags == {
+        "identity": {},
+        "hog": {},
+        "tf-idf": {"trained": True, "standardise": False, "sparse": True},
+    }
+
+
+def test_targets_can_be_built_with_their_defaults():
+    for target, _ in registered().values():
+        assert callable(pkgutil.resolve_name(target)().encode)
+
+
+def test_registering_imports_no_library():
+    script = (
+        "import sys, mmbench_features as p\n"
+        "p.mmbench_register_encoders(lambda *a, **k: None)\n"
+        "print([m for m in ('numpy', 'scipy', 'sklearn', 'skimage', 'PIL') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,144 @@
+"""One factory per metric, each returning a `Score`.
+
+``truth`` and ``predicted`` are codes into the dataset's classes, shape (n,); ``probabilities``
+is float64, shape (n, n_classes), a column for every class. F1, precision and recall are 0 where
+their denominator is, and macro averages are over the classes in truth or prediction, as
+scikit-learn has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn import metrics
+
+_f1 = partial(metrics.f1_score, zero_division=0)
+_precision = partial(metrics.precision_score, zero_division=0)
+_recall = partial(metrics.recall_score, zero_division=0)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric: a function of the truth and of what it needs."""
+
+    function: Callable[[np.ndarray, np.ndarray], float]
+    needs: Literal["labels", "probabilities"] = "labels"
+    higher_is_better: bool = True
+
+    def __call__(
+        self, truth: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray | None
+    ) -> float:
+        """Score the predicted labels or their probabilities; NaN where undefined."""
+        scored = predicted if self.needs == "labels" else probabilities
+        if scored is None:
+            raise ValueError("this metric needs probabilities")
+        return float(self.function(truth, scored))
+
+
+def accuracy() -> Score:
+    """Share of samples labelled right."""
+    return Score(metrics.accuracy_score)
+
+
+def balanced_accuracy() -> Score:
+    """Mean recall over the classes in truth."""
+    return Score(_balanced_accuracy)
+
+
+def f1_macro() -> Score:
+    """F1, mean over classes."""
+    return Score(partial(_f1, average="macro"))
+
+
+def f1_weighted() -> Score:
+    """F1, mean over classes weighted by their number of samples."""
+    return Score(partial(_f1, average="weighted"))
+
+
+def f1_micro() -> Score:
+    """F1 of all decisions together; equals accuracy where every sample has one label."""
+    return Score(partial(_f1, average="micro"))
+
+
+def precision_macro() -> Score:
+    """Precision, mean over classes."""
+    return Score(partial(_precision, average="macro"))
+
+
+def recall_macro() -> Score:
+    """Recall, mean over classes."""
+    return Score(partial(_recall, average="macro"))
+
+
+def roc_auc() -> Score:
+    """Area under the ROC curve of the last of two classes; else one-vs-rest, mean over classes.
+
+    NaN where a class is absent from truth, or is all of it.
+    """
+    return Score(_roc_auc, needs="probabilities")
+
+
+def log_loss() -> Score:
+    """Mean negative log-likelihood; probabilities are clipped as scikit-learn does."""
+    return Score(_log_loss, needs="probabilities", higher_is_better=False)
+
+
+def ece(*, bins: int = 15) -> Score:
+    """Measure the expected calibration error of the most probable class.
+
+    Parameters
+    ----------
+    bins : int, default 15
+        Number of bins of equal width, each open below and closed above.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+    """
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, not {bins}")
+    return Score(
+        partial(_calibration_error, bins=bins), needs="probabilities", higher_is_better=False
+    )
+
+
+def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return scikit-learn's figure, without its warning of predicted classes not in truth."""
+    score: float = _recall(truth, predicted, labels=np.unique(truth), average="macro")
+    return score
+
+
+def _roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Take every class's area from its ranks (Mann-Whitney U), for all classes at once."""
+    n, n_classes = probabilities.shape
+    classes = np.arange(n_classes)[1 if n_classes == 2 else 0 :]
+    positive = truth[:, np.newaxis] == classes
+    n_positive = positive.sum(axis=0)
+    n_pairs = n_positive * (n - n_positive)
+    if not n_pairs.all():
+        return float("nan")
+    ranks = rankdata(probabilities[:, classes], axis=0)
+    wins = (ranks * positive).sum(axis=0) - n_positive * (n_positive + 1) / 2
+    return float(np.mean(wins / n_pairs))
+
+
+def _log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Normalise rows first: scikit-learn warns where they sum to 1 in single precision only."""
+    normalised = probabilities / probabilities.sum(axis=1, keepdims=True)
+    loss: float = metrics.log_loss(truth, normalised, labels=np.arange(probabilities.shape[1]))
+    return loss
+
+
+def _calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int) -> float:
+    """Average the gap of accuracy and confidence over bins, weighted by their samples."""
+    confidence = probabilities.max(axis=1)
+    correct = probabilities.argmax(axis=1) == truth
+    inner_edges = np.linspace(0, 1, bins + 1)[1:-1]
+    bin_of = np.searchsorted(inner_edges, confidence, side="left")
+    gaps = np.bincount(bin_of, weights=correct - confidence)
+    return float(np.abs(gaps).sum() / len(truth))
