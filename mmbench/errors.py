@@ -10,6 +10,10 @@ class UserError(Exception):
     """A mistake of the user's, told in one line that names file, key or row (exit status 2)."""
 
 
+class PluginError(Exception):
+    """What a plugin handed over is not what its contract says."""
+
+
 class DamagedArtefactError(Exception):
     """A stored artefact whose content does not match its checksum; it has been removed."""
 

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
 from mmbench.folder import RunFolder
-from mmbench.graph import CellJobs
-from mmbench.jobs import Context, Job
+from mmbench.jobs import Job
 from mmbench.matrix import Cell
-from mmbench.planning import BrokenDataset, Plan, make_plan, select
-from mmbench.results import columns, make_table, predictions_file, write_predictions, write_table
+from mmbench.planner import CellJobs
+from mmbench.planning import Plan, make_plan, select
+from mmbench.results import columns, make_table, predictions_file, write_table
+from mmbench.rows import RowMaker
 from mmbench.schedule import Schedule
 from mmbench.store import Store, default_folder
+from mmbench.workshop import Context
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PHASES = {"embed": "embed_s", "fit": "fit_s", "predict": "predict_s"}
 
 
 class InterruptedRunError(Exception):
@@ -185,8 +181,7 @@ class _Execution:
         """By cell id: keys of the jobs that its row still needs."""
         self.cells = {cell.id: cell for cell in run.plan.cells}
         self.needed_by: dict[str, list[str]] = {}
-        self.seconds: dict[str, dict[str, float] | None] = {}
-        self.uses = _count_uses(run.plan)
+        self.rows = RowMaker(run.plan, run.store, run.out)
 
     def perform(self) -> None:
         run = self.run
@@ -239,7 +234,7 @@ class _Execution:
         run, plan = self.run, self.plan
         chosen = {cell.id for cell in run.chosen}
         for broken in plan.broken_datasets:
-            self._finish(broken.id, _broken_row(broken))
+            self._finish(broken.id, self.rows.broken(broken))
         for cell in plan.cells:
             wanted = plan.wanted.get(cell.id)
             before = earlier.get(cell.id)
@@ -248,7 +243,7 @@ class _Execution:
                     run.rows[cell.id] = before["row"]
             elif wanted is None:
                 status = "skipped" if cell.skipped else "failed"
-                self._finish(cell.id, self._row(cell, status, cell.skipped or cell.broken))
+                self._finish(cell.id, self.rows.row(cell, status, cell.skipped or cell.broken))
             else:
                 run.total += 1
                 if before is not None and self._is_good(before, wanted):
@@ -287,7 +282,9 @@ class _Execution:
         ended = [self.schedule.outcomes[k] for k in (wanted.final, *wanted.scores)]
         failures = [(job, outcome) for job, outcome in ended if outcome.status != "ok"]
         try:
-            values = self._values(cell, wanted) if ended[0][1].status == "ok" else {}
+            scored = {k for k in wanted.scores if self.schedule.outcomes[k][1].status == "ok"}
+            done = ended[0][1].status == "ok"
+            values = self.rows.figures(cell, wanted, scored) if done else {}
         except DamagedArtefactError as error:
             self.waiting[cell.id] = {error.key}
             self.needed_by.setdefault(error.key, []).append(cell.id)
@@ -296,65 +293,10 @@ class _Execution:
         del self.waiting[cell.id]
         if failures:
             job, outcome = failures[0]
-            row = self._row(cell, outcome.status, f"{job.label}: {outcome.reason}")
+            row = self.rows.row(cell, outcome.status, f"{job.label}: {outcome.reason}")
         else:
-            row = self._row(cell, "ok", "")
+            row = self.rows.row(cell, "ok", "")
         self._finish(cell.id, {**row, **values}, wanted.fingerprint)
-
-    def _values(self, cell: Cell, wanted: CellJobs) -> dict[str, Any]:
-        """Read a cell's figures from the store and write its predictions to the folder."""
-        store, samples = self.run.store, self.plan.samples[cell.dataset]
-        probabilities = np.asarray(store.open(wanted.final).array("probabilities"))
-        metrics: dict[str, Any] = {}
-        for key in wanted.scores:
-            if self.schedule.outcomes[key][1].status == "ok":
-                metrics |= store.open(key).meta["metrics"]
-        write_predictions(
-            self.run.folder,
-            cell.id,
-            [samples.ids[i] for i in wanted.test],
-            samples.labels[wanted.test],
-            probabilities,
-            samples.classes,
-        )
-        self._write_history(cell, wanted)
-        return metrics | self._costs(wanted)
-
-    def _costs(self, wanted: CellJobs) -> dict[str, float | None]:
-        phases = dict.fromkeys(PHASES.values(), 0.0)
-        shared = 0.0
-        for job in self.plan.graph.closure((wanted.final, *wanted.scores)):
-            if job.key not in self.seconds:
-                meta = self.run.store.meta(job.key)
-                self.seconds[job.key] = None if meta is None else meta["seconds"]
-            seconds = self.seconds[job.key]
-            if seconds is None:  # its result was pruned: nobody knows any more
-                return dict.fromkeys([*PHASES.values(), "cost_s_shared"])
-            for phase, value in seconds.items():
-                phases[PHASES[phase]] += value
-            shared += sum(seconds.values()) / self.uses[job.key]
-        return {**phases, "cost_s_shared": shared}
-
-    def _write_history(self, cell: Cell, wanted: CellJobs) -> None:
-        curves = {}
-        for job in self.plan.graph.closure([wanted.final]):
-            meta = self.run.store.meta(job.key)
-            if meta is not None and "history" in meta:
-                curves[job.label] = meta["history"]
-        if curves:
-            self.run.out.write_json(f"fits/{cell.id}.json", curves)
-
-    def _row(self, cell: Cell, status: str, reason: str) -> dict[str, Any]:
-        wanted = self.plan.wanted.get(cell.id)
-        return {
-            **cell.axes,
-            "status": status,
-            "reason": " ".join(reason.split()),
-            "n_train": len(wanted.train) if wanted else None,
-            "n_test": len(wanted.test) if wanted else None,
-            "n_classes": len(self.plan.samples[cell.dataset].classes),
-            **_origin(),
-        }
 
     def _finish(self, cell: str, row: dict[str, Any], fingerprint: str = "") -> None:
         self.run.rows[cell] = row
@@ -397,30 +339,6 @@ class _Execution:
                     f"plugin {implementation.plugin_name}: {event}: {one_line(error)}",
                     file=sys.stderr,
                 )
-
-
-def _count_uses(plan: Plan) -> dict[str, int]:
-    """Count, for each job, the cells that it serves."""
-    uses: dict[str, int] = {}
-    for wanted in plan.wanted.values():
-        for job in plan.graph.closure((wanted.final, *wanted.scores)):
-            uses[job.key] = uses.get(job.key, 0) + 1
-    return uses
-
-
-def _origin() -> dict[str, Any]:
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"mmbench_version": metadata.version("mmbench"), "started": now}
-
-
-def _broken_row(broken: BrokenDataset) -> dict[str, Any]:
-    return {
-        "cell": broken.id,
-        "dataset": broken.name,
-        "status": "failed",
-        "reason": broken.reason,
-        **_origin(),
-    }
 
 
 def _resolved(plan: Plan) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.contracts import Metric
-from mmbench.pipeline import PluginError
+from mmbench.errors import PluginError
 
 
 def predict(probabilities: np.ndarray) -> np.ndarray:

@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench import splits
+from mmbench.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Matrix = Any
 """A float64 array (n, d) or a CSR matrix of the same shape."""
-
-
-class PluginError(Exception):
-    """What a plugin handed over is not what its contract says."""
 
 
 @dataclass
@@ -64,6 +61,12 @@ class Labels:
         """Return the labels of a training part, numbered anew."""
         present, codes = np.unique(labels, return_inverse=True)
         return cls(codes.astype(np.int64), present)
+
+    def renumber(self, labels: np.ndarray) -> np.ndarray:
+        """Return other labels as these codes, -1 for the classes unknown here."""
+        position = np.searchsorted(self.present, labels)
+        position = np.minimum(position, len(self.present) - 1)
+        return np.where(self.present[position] == labels, position, -1)
 
     def widen(self, probabilities: np.ndarray, n_classes: int) -> np.ndarray:
         """Return probabilities (n, n_classes), 0 for the classes not trained on."""

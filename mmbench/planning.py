@@ -16,9 +16,10 @@ from mmbench.catalogue import Catalogue, load_catalogue, notebook_registrations
 from mmbench.config import Source, Use, read_matrix
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
 from mmbench.errors import UserError, did_you_mean, one_line
-from mmbench.graph import CellJobs, JobGraph, Planner
+from mmbench.graph import JobGraph
 from mmbench.jobs import Job
 from mmbench.matrix import Cell, Choice
+from mmbench.planner import CellJobs, Planner
 from mmbench.results import AXES, METRICS
 from mmbench.store import Store
 
@@ -210,7 +211,7 @@ class _Draft:
             matrix.check_subsets(source, loaded)
         encoder_columns = [f"encoder_{m}" for s in loaded for m in s.modalities]
         matrix.check_exclude(source, [*AXES, *encoder_columns])
-        planner = Planner(self.catalogue, metrics, matrix_file.threads, self.device)
+        planner = Planner(metrics, self.device)
         cells: list[Cell] = []
         wanted = {}
         for samples in loaded:

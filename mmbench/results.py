@@ -195,6 +195,20 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     return summary
 
 
+def telling_axes(summary: pd.DataFrame) -> list[str]:
+    """Return the axes that people need to tell the combinations apart.
+
+    Modalities, fusion and head always; each other axis only where combinations that agree in the
+    axes before it differ in it.
+    """
+    axes = ["modalities", "fusion", "head"]
+    for axis in ("encoders", "params", "alignment", "missing"):
+        if summary.groupby(axes, dropna=False)[axis].nunique().max() > 1:
+            axes.append(axis)
+    order = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing")
+    return [axis for axis in order if axis in axes]
+
+
 def _is_extra(table: pd.DataFrame, name: str) -> bool:
     known = columns([c for c in table.columns if c.startswith("encoder_")])
     return name not in known

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.results import summarise
+from mmbench.results import summarise, telling_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,18 +37,13 @@ def render(table: pd.DataFrame) -> str:
 def compact(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the summary's columns that people read first, best accuracy first.
 
-    Columns that say the same in every row are left out; each figure is mean ± standard deviation
+    Axes that do not tell combinations apart are left out; each figure is mean ± standard deviation
     over cells.
     """
     import pandas as pd
 
     ranked = summary.sort_values("accuracy", ascending=False, kind="stable", na_position="last")
-    axes = ["modalities", "encoders", "alignment", "fusion", "head", "params", "missing"]
-    shown = {
-        axis: ranked[axis].map(_escape)
-        for axis in axes
-        if axis in ("fusion", "head") or ranked[axis].nunique() > 1
-    }
+    shown = {axis: ranked[axis].map(_escape) for axis in telling_axes(ranked)}
     for name in FIGURES:
         if name in ranked and ranked[name].notna().any():
             shown[name] = pd.Series(

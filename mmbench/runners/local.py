@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.errors import one_line
-from mmbench.jobs import Context, Job, Outcome, death, perform
+from mmbench.jobs import Job, Outcome, death, perform
+from mmbench.workshop import Context
 
 START_GRACE = 120.0
 """Seconds that a new process may take to load the plugins before a job's time counts."""

@@ -1,0 +1,114 @@
+"""A cell's row: read from the store and the plan once its jobs have ended."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from mmbench.folder import RunFolder
+from mmbench.matrix import Cell
+from mmbench.planner import CellJobs
+from mmbench.planning import BrokenDataset, Plan
+from mmbench.results import write_predictions
+from mmbench.store import Store
+
+PHASES = {"embed": "embed_s", "fit": "fit_s", "predict": "predict_s"}
+
+
+class RowMaker:
+    """Makes the rows of one plan."""
+
+    def __init__(self, plan: Plan, store: Store, out: RunFolder) -> None:
+        self.plan = plan
+        self.store = store
+        self.out = out
+        self.seconds: dict[str, dict[str, float] | None] = {}
+        self.uses = _count_uses(plan)
+
+    def figures(self, cell: Cell, wanted: CellJobs, scored: Collection[str]) -> dict[str, Any]:
+        """Read a cell's figures from the store, and write its predictions and curves to the folder.
+
+        ``scored`` are the keys of the scores that were made. Raises `DamagedArtefactError`.
+        """
+        store, samples = self.store, self.plan.samples[cell.dataset]
+        probabilities = np.asarray(store.open(wanted.final).array("probabilities"))
+        metrics: dict[str, Any] = {}
+        for key in wanted.scores:
+            if key in scored:
+                metrics |= store.open(key).meta["metrics"]
+        write_predictions(
+            self.out.path,
+            cell.id,
+            [samples.ids[i] for i in wanted.test],
+            samples.labels[wanted.test],
+            probabilities,
+            samples.classes,
+        )
+        self._write_history(cell, wanted)
+        return metrics | self._costs(wanted)
+
+    def _costs(self, wanted: CellJobs) -> dict[str, float | None]:
+        phases = dict.fromkeys(PHASES.values(), 0.0)
+        shared = 0.0
+        for job in self.plan.graph.closure((wanted.final, *wanted.scores)):
+            if job.key not in self.seconds:
+                meta = self.store.meta(job.key)
+                self.seconds[job.key] = None if meta is None else meta["seconds"]
+            seconds = self.seconds[job.key]
+            if seconds is None:  # its result was pruned: nobody knows any more
+                return dict.fromkeys([*PHASES.values(), "cost_s_shared"])
+            for phase, value in seconds.items():
+                phases[PHASES[phase]] += value
+            shared += sum(seconds.values()) / self.uses[job.key]
+        return {**phases, "cost_s_shared": shared}
+
+    def _write_history(self, cell: Cell, wanted: CellJobs) -> None:
+        curves = {}
+        for job in self.plan.graph.closure([wanted.final]):
+            meta = self.store.meta(job.key)
+            if meta is not None and "history" in meta:
+                curves[job.label] = meta["history"]
+        if curves:
+            self.out.write_json(f"fits/{cell.id}.json", curves)
+
+    def row(self, cell: Cell, status: str, reason: str) -> dict[str, Any]:
+        """Return a row without figures."""
+        wanted = self.plan.wanted.get(cell.id)
+        return {
+            **cell.axes,
+            "status": status,
+            "reason": " ".join(reason.split()),
+            "n_train": len(wanted.train) if wanted else None,
+            "n_test": len(wanted.test) if wanted else None,
+            "n_classes": len(self.plan.samples[cell.dataset].classes),
+            **_origin(),
+        }
+
+    @staticmethod
+    def broken(dataset: BrokenDataset) -> dict[str, Any]:
+        """Return the row of a dataset that could not be loaded."""
+        return {
+            "cell": dataset.id,
+            "dataset": dataset.name,
+            "status": "failed",
+            "reason": dataset.reason,
+            **_origin(),
+        }
+
+
+def _count_uses(plan: Plan) -> dict[str, int]:
+    """Count, for each job, the cells that it serves."""
+    uses: dict[str, int] = {}
+    for wanted in plan.wanted.values():
+        for job in plan.graph.closure((wanted.final, *wanted.scores)):
+            uses[job.key] = uses.get(job.key, 0) + 1
+    return uses
+
+
+def _origin() -> dict[str, Any]:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {"mmbench_version": metadata.version("mmbench"), "started": now}

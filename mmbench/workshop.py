@@ -1,0 +1,80 @@
+"""What a worker process has: the store, the plugins, and what it keeps loaded between jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmbench.catalogue import Catalogue, load_catalogue
+from mmbench.contracts import Dataset
+from mmbench.data import DatasetSpec
+from mmbench.options import build, canonical
+from mmbench.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a worker needs besides jobs; small and picklable."""
+
+    store: Path
+    plugins: tuple[str, ...]
+    registrations: bytes
+    threads: int
+    device: str
+    logs: Path
+
+    def open(self) -> Workshop:
+        """Load the plugins and the store in this process, and bind its number of threads."""
+        import threadpoolctl
+
+        threadpoolctl.threadpool_limits(self.threads)
+        catalogue = load_catalogue(self.plugins, self.registrations)
+        return Workshop(Store(self.store), catalogue, self.threads, self.device)
+
+
+@dataclass
+class Workshop:
+    """A worker's own: the store, the plugins, and what it keeps loaded between jobs."""
+
+    store: Store
+    catalogue: Catalogue
+    threads: int
+    device: str
+    _datasets: dict[str, Dataset] = field(default_factory=dict)
+    _encoders: dict[str, Any] = field(default_factory=dict)
+
+    def build(self, component: Mapping[str, Any], n_classes: int | None = None) -> Any:
+        """Build a plugin from its name, options and seed."""
+        entry = self.catalogue.find(component["sort"], component["name"], "worker")
+        given = {
+            "seed": component["seed"],
+            "threads": self.threads,
+            "device": self.device,
+            "n_classes": n_classes,
+        }
+        return build(entry, component["params"], given)
+
+    def encoder(self, component: Mapping[str, Any]) -> Any:
+        """Return a frozen encoder, the last one kept loaded."""
+        key = canonical(component)
+        if key not in self._encoders:
+            self._encoders.clear()
+            self._encoders[key] = self.build(component)
+        return self._encoders[key]
+
+    def items(self, dataset: Mapping[str, Any], modality: str) -> Sequence[Any]:
+        """Return a modality's items, the dataset kept loaded."""
+        key = canonical(dataset)
+        if key not in self._datasets:
+            entry = self.catalogue.find("dataset", dataset["use"], "worker")
+            spec = DatasetSpec(entry, dataset["name"], dataset["params"])
+            self._datasets[key] = spec.load(self.threads)
+        return self._datasets[key].items(modality)
+
+    def array(self, key: str) -> np.ndarray:
+        """Return a small array that the plan stored."""
+        return self.store.open(key).array("values")
