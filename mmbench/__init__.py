@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from mmbench.planning import make_plan as plan
     from mmbench.results import TIMING_COLUMNS, read_results, summarise
     from mmbench.splits import derive_seed, folds
+    from mmbench.workshop import progress
 
 _FACE = {
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
     "derive_seed": "mmbench.splits:derive_seed",
     "folds": "mmbench.splits:folds",
     "plan": "mmbench.planning:make_plan",
+    "progress": "mmbench.workshop:progress",
     "read_results": "mmbench.results:read_results",
     "register": "mmbench.catalogue:register",
     "run": "mmbench.execution:run",
@@ -31,6 +33,7 @@ __all__ = [
     "folds",
     "hookimpl",
     "plan",
+    "progress",
     "read_results",
     "register",
     "run",

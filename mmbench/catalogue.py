@@ -133,12 +133,14 @@ class Catalogue:
         """Load one plugin and take what it registers, or keep why it failed."""
         self.plugins.append(plugin)
         offered: list[Entry] = []
+        taken = self.manager.has_plugin(plugin.name)
+        name = f"{plugin.name} ({len(self.plugins)})" if taken else plugin.name
         try:
             plugin.module = load()
             if file := getattr(plugin.module, "__file__", None):
                 path = Path(file)
                 plugin.source = path.parent if path.name == "__init__.py" else path
-            self.manager.register(plugin.module, name=plugin.name)
+            self.manager.register(plugin.module, name=name)
             self.manager.check_pending()
             for sort in SORTS:
                 hook = getattr(self.manager.hook, f"mmbench_register_{sort}s")
@@ -150,8 +152,8 @@ class Catalogue:
         except BaseException as error:  # a plugin may even call sys.exit when imported
             plugin.error = traceback.format_exc()
             plugin.failure = one_line(error)
-            if self.manager.has_plugin(plugin.name):
-                self.manager.unregister(name=plugin.name)
+            if plugin.module is not None and self.manager.get_plugin(name) is plugin.module:
+                self.manager.unregister(name=name)
             return
         for entry in offered:
             self._offer(entry)
@@ -270,7 +272,7 @@ def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None
     catalogue.add(core, lambda: importlib.import_module("mmbench.runners"))
     for point in _entry_points():
         catalogue.add(Plugin(point.name, distribution=point.dist), point.load)
-    for name in dict.fromkeys(extra):
+    for name in {Path(n).resolve() if n.endswith(".py") else n: n for n in extra}.values():
         _add_extra(catalogue, name)
     if registrations is None:
         registrations = notebook_registrations()
@@ -306,6 +308,8 @@ def _add_extra(catalogue: Catalogue, name: str) -> None:
     path = Path(name).resolve()
     if is_file and not path.is_file():
         raise UserError(f"plugin {name}: no such file")
+    if any(getattr(p.module, "__name__", "") == name and not p.error for p in catalogue.plugins):
+        return  # an installed one
 
     def load() -> Any:
         if not is_file:

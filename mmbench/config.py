@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mmbench.errors import UserError, did_you_mean
 
@@ -69,6 +70,12 @@ class SplitBlock(_Strict):
     test: float = Field(default=0.2, gt=0, lt=1)
     validation: float = Field(default=0.0, ge=0, lt=1)
 
+    @model_validator(mode="after")
+    def _leaves_training(self) -> Self:
+        if self.test + self.validation >= 1:
+            raise ValueError("test and validation leave nothing to train on")
+        return self
+
 
 class MatrixFile(_Strict):
     """The whole matrix file."""
@@ -122,7 +129,7 @@ def read_matrix(file: str | Path | Mapping[str, Any], overrides: Iterable[str] =
         The file cannot be read or parsed, or a key is unknown, misplaced or wrong.
     """
     if isinstance(file, Mapping):
-        raw, label, folder = dict(file), "matrix", Path.cwd()
+        raw, label, folder = copy.deepcopy(dict(file)), "matrix", Path.cwd()
     else:
         path = Path(file)
         raw, label, folder = _parse(path), path.name, path.resolve().parent
@@ -210,7 +217,8 @@ def _misplaced(raw: dict[str, Any]) -> Iterator[str]:
         if not isinstance(block, dict):
             continue
         for key in sorted((TOP_LEVEL - {"name"}) & block.keys()):
-            yield told(key, "[[datasets]]")
+            if key != "split" or isinstance(block[key], dict):  # a dataset's split is a column
+                yield told(key, "[[datasets]]")
         modalities = block.get("modalities")
         for key, value in modalities.items() if isinstance(modalities, dict) else ():
             if key in TOP_LEVEL and not isinstance(value, dict):
@@ -239,7 +247,9 @@ def _is_modality(raw: dict[str, Any], key: str) -> bool:
 
 def _explain(error: ValidationError) -> str:
     """Tell the first problem in one line, with the nearest valid key."""
-    problem = error.errors()[0]
+    problems = error.errors()
+    same_key = [p for p in problems if p["loc"][:1] == problems[0]["loc"][:1]]
+    problem = max(same_key, key=lambda p: len(p["loc"]))  # of a union, the branch that got furthest
     location = [part for part in problem["loc"] if not _is_branch(part)]
     where = ""
     for part in location:

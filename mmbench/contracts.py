@@ -20,8 +20,9 @@ encoder returns CSR; an alignment, fusion or head accepts CSR (else it is given 
 
 *Optional.* An encoder may have ``chunk`` (int): how many items one call of ``encode`` receives
 (default 64). A classmethod ``cache_key(**params) -> str`` names the identity of the weights
-without loading them. ``fit`` may leave ``history_``, a list of dicts, and may call
-`mmbench.progress`.
+without loading them; a classmethod ``facts(**params) -> dict`` gives what the column ``params``
+shall say besides the options (``{"weights": "random"}``). ``fit`` may leave ``history_``, a list
+of dicts, and may call `mmbench.progress`.
 """
 
 from __future__ import annotations
@@ -224,6 +225,10 @@ class Runner(Protocol):
 
     def wait(self, timeout: float | None = None) -> Sequence[tuple[Job, Outcome]]:
         """Block until a submitted job has ended, or ``timeout`` seconds; return the ended."""
+        ...
+
+    def activity(self) -> Sequence[tuple[Job, float | None]]:
+        """Return the jobs under way, with the share that is done where a job tells it."""
         ...
 
     def close(self) -> None:

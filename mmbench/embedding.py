@@ -11,7 +11,7 @@ from mmbench.data import pick
 from mmbench.errors import PluginError
 from mmbench.pipeline import Clock, Labels, checked_matrix
 from mmbench.store import Writer
-from mmbench.workshop import Workshop
+from mmbench.workshop import Workshop, progress
 
 CHUNK = 64
 
@@ -81,6 +81,7 @@ def _encode(
     out: np.ndarray | None = None
     pieces: list[Any] = []
     for start in range(0, len(known), size):
+        progress(start, len(known))
         rows = known[start : start + size]
         values = checked_matrix(encoder.encode([items[i] for i in rows]), len(rows), "encode")
         if values.dtype != np.float32:

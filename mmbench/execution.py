@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
 from mmbench.folder import RunFolder
-from mmbench.jobs import Job
+from mmbench.jobs import Job, Outcome
 from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
@@ -47,8 +47,11 @@ class Observer:
     def cell(self, run: Run, row: Mapping[str, Any]) -> None:
         """Tell that a cell has its row."""
 
-    def job(self, run: Run, job: Job) -> None:
-        """Tell that a job has ended."""
+    def job(self, run: Run, job: Job, outcome: Outcome) -> None:
+        """Tell that a job has ended, or was stored."""
+
+    def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
+        """Tell, twice a second, which jobs are under way and how far each is."""
 
     def finished(self, run: Run) -> None:
         """Tell that no more jobs are done."""
@@ -207,7 +210,9 @@ class _Execution:
         try:
             for key in list(self.schedule.outcomes):
                 self._settled(key)
-            self.schedule.run(runner, self._settled)
+            self.schedule.run(
+                runner, self._settled, lambda: run.observer.tick(run, runner.activity())
+            )
         except KeyboardInterrupt:
             interrupted = True
         finally:
@@ -268,7 +273,7 @@ class _Execution:
         if outcome.status != "ok" and job.key == key:
             self._keep_log(job, outcome.traceback)
         self.run.jobs_left = self.schedule.left
-        self.run.observer.job(self.run, self.plan.graph.jobs[key])
+        self.run.observer.job(self.run, self.plan.graph.jobs[key], outcome)
         for cell_id in self.needed_by.get(key, ()):
             waiting = self.waiting.get(cell_id)
             if waiting is None:

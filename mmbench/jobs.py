@@ -56,6 +56,8 @@ class Outcome:
     status: str
     reason: str = ""
     traceback: str = ""
+    seconds: float = 0.0
+    """What it took, as its clock has it."""
 
 
 def perform(job: Job, workshop: Workshop) -> Outcome:
@@ -76,7 +78,7 @@ def perform(job: Job, workshop: Workshop) -> Outcome:
     except BaseException as error:  # a worker outlives whatever a plugin raises
         status = "oom" if type(error).__name__ == "OutOfMemoryError" else "failed"
         return Outcome(status, one_line(error), traceback.format_exc())
-    return Outcome("ok")
+    return Outcome("ok", seconds=sum(clock.seconds.values()))
 
 
 def death(exitcode: int | None) -> Outcome:

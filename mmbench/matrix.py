@@ -30,6 +30,8 @@ class Choice:
     asks: frozenset[str] = frozenset()
     weights: str = ""
     """The identity of its weights, from the plugin's ``cache_key`` and the files it is given."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What the table says of it besides its options, from the plugin's ``facts``."""
     broken: str = ""
     """Why its target cannot be imported, where it cannot."""
 
@@ -42,6 +44,14 @@ class Choice:
     def complete(self) -> dict[str, Any]:
         """All options, defaults included."""
         return self.params if self.broken else signature(self.entry).with_defaults(self.params)
+
+    @cached_property
+    def shown(self) -> dict[str, Any]:
+        """What the column ``params`` says of it."""
+        shown = {**self.params, **self.facts}
+        if self.standardise != self.entry.standardise:
+            shown["standardise"] = self.standardise
+        return shown
 
     @cached_property
     def identity(self) -> list[Any]:
@@ -91,11 +101,8 @@ class Cell:
 
     @cached_property
     def params(self) -> str:
-        """Canonical JSON of the options given, by role."""
-        given = {role: choice.params for role, choice in self.choices.items() if choice.params}
-        for role, choice in self.choices.items():
-            if choice.standardise != choice.entry.standardise:
-                given[role] = {**choice.params, "standardise": choice.standardise}
+        """Canonical JSON by role: the options given, and what else the table says of a plugin."""
+        given = {role: choice.shown for role, choice in self.choices.items() if choice.shown}
         return canonical(given)
 
     @cached_property
@@ -185,14 +192,17 @@ def _choose(
             params[name] = path = (folder / value.expanduser()).resolve()
             if path.exists():
                 files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
-    key = ""
+    key, facts = "", {}
+    target, complete = entry.load(), accepted.with_defaults(params)
     try:
-        if cache_key := getattr(entry.load(), "cache_key", None):
-            key = cache_key(**accepted.with_defaults(params))
+        if hasattr(target, "cache_key"):
+            key = target.cache_key(**complete)
+        if hasattr(target, "facts"):
+            facts = dict(target.facts(**complete))
     except (Exception, SystemExit) as error:
-        reason = f"{entry.sort} {entry.name!r}: cache_key: {one_line(error)}"
+        reason = f"{entry.sort} {entry.name!r}: {one_line(error)}"
         return Choice(entry, params, standardise, accepted.asks, broken=reason)
-    return Choice(entry, params, standardise, accepted.asks, canonical([key, files]))
+    return Choice(entry, params, standardise, accepted.asks, canonical([key, files]), facts)
 
 
 def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candidates:
@@ -250,7 +260,7 @@ def subsets(source: Source, samples: Samples, encoded: Sequence[str]) -> list[tu
     if asked is None:
         return [tuple(encoded)]
     if asked == "all":
-        sizes = range(2, len(encoded) + 1)
+        sizes = range(min(2, len(encoded)), len(encoded) + 1)
         return [s for size in sizes for s in itertools.combinations(encoded, size)]
     made = []
     for index, names in enumerate(asked):

@@ -166,7 +166,7 @@ def make_plan(
         Anything in the file or the data that is wrong.
     """
     source = read_matrix(file, overrides)
-    extra = tuple(str(_plugin_path(name, source.folder)) for name in source.matrix.plugins)
+    extra = tuple(_plugin_path(name, source) for name in source.matrix.plugins)
     extra = tuple(dict.fromkeys((*plugins, *extra)))
     registrations = notebook_registrations()
     catalogue = load_catalogue(extra, registrations)
@@ -179,8 +179,13 @@ def make_plan(
         raise UserError(f"{source.label}: {error}") from error
 
 
-def _plugin_path(name: str, folder: Path) -> str | Path:
-    return folder / name if name.endswith(".py") else name
+def _plugin_path(name: str, source: Source) -> str:
+    if not name.endswith(".py"):
+        return name
+    path = source.folder / name
+    if not path.is_file():
+        raise UserError(f"{source.label}: plugins: {name}: no such file")
+    return str(path)
 
 
 @dataclass
@@ -252,8 +257,11 @@ class _Draft:
         if matrix_file.metric not in {*names, *(use.use for use in standard)}:
             self.catalogue.find("metric", matrix_file.metric, "metric")
             listed = [*listed, Use(use=matrix_file.metric)]
-        uses = [*standard, *listed]
-        return matrix.choices(uses, "metric", "metrics", self.source, self.catalogue)
+        return [
+            choice
+            for uses in (standard, listed)
+            for choice in matrix.choices(uses, "metric", "metrics", self.source, self.catalogue)
+        ]
 
     def _cells(self, samples: Samples, found: matrix.Candidates) -> list[Cell]:
         source, split = self.source, self.source.matrix.split

@@ -12,6 +12,8 @@ from mmbench.store import Store
 
 OK = Outcome("ok")
 MAX_REPAIRS = 3
+TICK = 0.5
+"""Seconds."""
 
 Listener = Callable[[str], None]
 
@@ -71,15 +73,20 @@ class Schedule:
             self.outcomes.pop(key, None)
             self.require([key])
 
-    def run(self, runner: Runner, settled: Listener) -> None:
-        """Do all that is required; ``settled`` is told the key of every job that ended."""
+    def run(self, runner: Runner, settled: Listener, tick: Callable[[], None]) -> None:
+        """Do all that is required.
+
+        ``settled`` is told the key of every job that ended; ``tick`` is called twice a second.
+        """
         running = 0
         while self._ready or running:
             while self._ready and running < runner.slots:
                 key = heapq.heappop(self._ready)[1]
                 runner.submit(self._graph.jobs[key])
                 running += 1
-            for job, outcome in runner.wait():
+            ended = runner.wait(TICK)
+            tick()
+            for job, outcome in ended:
                 running -= 1
                 if outcome.status == "damaged" and self._repair(job, outcome.reason):
                     continue

@@ -215,15 +215,29 @@ def _cut(
 
     labels = samples.labels[rows]
     if samples.groups is not None:
-        n_splits = max(2, round(1 / share))
+        groups = samples.groups[rows]
+        most = min(len(np.unique(groups)), np.bincount(labels).max())
+        if most < 2:
+            raise UserError(
+                f"dataset {samples.name!r}: [split] cannot be made: {len(rows)} samples of "
+                f"{len(np.unique(groups))} groups are left to divide"
+            )
+        taken, n_splits = _fraction(share, most)
         splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=state)
-        first, second = next(iter(splitter.split(rows, labels, samples.groups[rows])))
-        return rows[first], rows[second]
+        tests = [test for _, test in splitter.split(rows, labels, groups)]
+        second = np.sort(np.concatenate(tests[:taken]))
+        return np.delete(rows, second), rows[second]
     try:
         first, second = train_test_split(rows, test_size=share, stratify=labels, random_state=state)
     except ValueError as error:
         raise UserError(f"dataset {samples.name!r}: [split] cannot be made: {error}") from None
     return np.sort(first), np.sort(second)
+
+
+def _fraction(share: float, most: int) -> tuple[int, int]:
+    """Return the fraction nearest to ``share``, between 0 and 1, its denominator 2 to ``most``."""
+    fractions = [(min(max(round(share * k), 1), k - 1), k) for k in range(2, min(most, 20) + 1)]
+    return min(fractions, key=lambda f: (round(abs(f[0] / f[1] - share), 9), f[1]))
 
 
 def subsample(labels: np.ndarray, size: int) -> np.ndarray:
@@ -239,6 +253,8 @@ def subsample(labels: np.ndarray, size: int) -> np.ndarray:
         if take.sum() >= size:
             break
         take[label] += take[label] < counts[label]
+    while take.sum() > max(size, np.count_nonzero(counts)):  # classes kept alive cost the others
+        take[np.argmax(np.where(take > 1, take - exact, -np.inf))] -= 1
     rng = np.random.default_rng(derive_seed(0, None, "limit"))
     chosen = [rng.permutation(np.flatnonzero(labels == label))[:n] for label, n in enumerate(take)]
     return np.sort(np.concatenate(chosen))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,3 +78,24 @@ class Workshop:
     def array(self, key: str) -> np.ndarray:
         """Return a small array that the plan stored."""
         return self.store.open(key).array("values")
+
+
+_listener: Callable[[float], None] | None = None
+
+
+def progress(done: int, total: int) -> None:
+    """Tell how far a long ``fit`` or ``encode`` is; shown while a run goes on, and free to call.
+
+    Parameters
+    ----------
+    done, total : int
+        Steps done, of how many.
+    """
+    if _listener is not None and total > 0:
+        _listener(done / total)
+
+
+def listen(listener: Callable[[float], None]) -> None:
+    """Have a worker's progress told to its runner."""
+    global _listener
+    _listener = listener

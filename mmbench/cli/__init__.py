@@ -60,13 +60,15 @@ class _Verbs(click.Group):
 
     def _add_plugin_commands(self) -> None:
         from mmbench.catalogue import load_catalogue
+        from mmbench.errors import one_line
 
         catalogue = load_catalogue()
         for implementation in catalogue.manager.hook.mmbench_register_commands.get_hookimpls():
             try:
                 implementation.function(cli=self)
-            except Exception as error:
-                click.echo(f"plugin {implementation.plugin_name}: {error}", err=True)
+            except (Exception, SystemExit) as error:
+                told = f"plugin {implementation.plugin_name}: {one_line(error)}"
+                click.echo(told, err=True)
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,51 +1,140 @@
-"""How a run goes, as plain lines on stderr."""
+"""How a run goes: a live view on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from mmbench.execution import Observer, Run
-from mmbench.jobs import Job
+from mmbench.jobs import Job, Outcome
 
 EVERY = 10.0
-"""Seconds between two lines."""
+"""Seconds between two lines in a log."""
 
 
-class PlainProgress(Observer):
-    """Prints a line when work starts, every ten seconds, for each failure, and at the end."""
+class Tally(Observer):
+    """Counts what a run has done, and tells each reason of failure once."""
 
     def __init__(self) -> None:
-        self._start = self._last = 0.0
-        self._jobs = self._todo = 0
+        self.console = Console(stderr=True, highlight=False)
+        self.start = time.monotonic()
+        self.jobs = 0
+        self.todo = 0
+        self.cells: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
         self._told: set[str] = set()
 
     def started(self, run: Run) -> None:
         """Say what is ahead."""
-        self._start = self._last = time.monotonic()
-        self._todo = run.jobs_left
-        click.echo(f"{run.name}: {run.total} cells, {self._todo} jobs to do", err=True)
+        self.todo = run.jobs_left
+        self.cells = {cell: str(row["status"]) for cell, row in run.rows.items()}
+        self.say(f"{run.name}: {run.total} cells, {self.todo} jobs to do")
         for note in run.plan.notes:
-            click.echo(f"note: {note}", err=True)
+            self.say(f"note: {note}")
+        for row in run.rows.values():
+            self._tell_failure(row)
 
-    def job(self, run: Run, job: Job) -> None:
-        """Count a job, and say so now and then."""
-        self._jobs += 1
+    def job(self, run: Run, job: Job, outcome: Outcome) -> None:
+        """Count a job and where its time went."""
+        self.jobs = self.todo - run.jobs_left
+        self.seconds[job.kind] = self.seconds.get(job.kind, 0.0) + outcome.seconds
+
+    def cell(self, run: Run, row: Mapping[str, Any]) -> None:
+        """Count a cell."""
+        self.cells[row["cell"]] = str(row["status"])
+        self._tell_failure(row)
+
+    def say(self, line: str) -> None:
+        """Print one line as it is."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def state(self, run: Run) -> str:
+        """Return how many cells are done, failed and left, and the time gone and left."""
+        statuses = [status for status in self.cells.values() if status != "skipped"]
+        done = statuses.count("ok")
+        failed = len(statuses) - done
+        left = max(0, run.total - done - failed)
+        parts = [f"{done} of {run.total} cells done", f"{left} left"]
+        if failed:
+            parts.insert(1, f"{failed} failed")
+        gone = time.monotonic() - self.start
+        parts.append(f"{_clock(gone)} gone")
+        if self.jobs and run.jobs_left:
+            parts.append(f"about {_clock(gone / self.jobs * run.jobs_left)} left")
+        return ", ".join(parts)
+
+    def _tell_failure(self, row: Mapping[str, Any]) -> None:
+        if row["status"] not in ("ok", "skipped") and row["reason"] not in self._told:
+            self._told.add(row["reason"])
+            self.say(f"{row['status']}: {row['reason']}")
+
+
+class PlainProgress(Tally):
+    """Prints a line every ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = self.start
+
+    def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
+        """Print a line now and then."""
         now = time.monotonic()
         if now - self._last >= EVERY:
             self._last = now
-            done = sum(row["status"] != "skipped" for row in run.rows.values())
-            click.echo(
-                f"{run.name}: {done} of {run.total} cells, {run.jobs_left} jobs left, "
-                f"{now - self._start:.0f} s",
-                err=True,
-            )
+            self.say(f"{run.name}: {self.state(run)}; {run.jobs_left} jobs left")
 
-    def cell(self, run: Run, row: Mapping[str, Any]) -> None:
-        """Tell each reason of failure once."""
-        if row["status"] not in ("ok", "skipped") and row["reason"] not in self._told:
-            self._told.add(row["reason"])
-            click.echo(f"{row['status']}: {row['reason']}", err=True)
+
+class LiveProgress(Tally):
+    """Keeps a view of the run at the foot of the terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live = Live(console=self.console, auto_refresh=False, transient=True)
+
+    def started(self, run: Run) -> None:
+        """Open the view."""
+        super().started(run)
+        self._live.start()
+
+    def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
+        """Draw the view anew."""
+        self._live.update(self._view(run, activity), refresh=True)
+
+    def finished(self, run: Run) -> None:
+        """Close the view."""
+        self._live.stop()
+
+    def _view(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> RenderableType:
+        width = max(20, min(self.console.width, 100) - 2)
+        whole = ProgressBar(total=max(1, self.todo), completed=self.jobs, width=width)
+        working = Table.grid(padding=(0, 1))
+        working.add_column(no_wrap=True, overflow="ellipsis", max_width=width - 22)
+        working.add_column(width=20)
+        for job, share in activity:
+            bar = ProgressBar(total=1.0, completed=share, width=20) if share is not None else ""
+            working.add_row(Text(job.label), bar)
+        spent = [f"{kind} {_clock(s)}" for kind, s in self.seconds.items() if s >= 0.5]
+        time_spent = Text(f"time: {', '.join(spent)}" if spent else "", style="dim")
+        return Group(Text(self.state(run)), whole, working, time_spent)
+
+
+def progress_for(quiet: bool) -> Observer:
+    """Return nothing, a live view, or plain lines, as the terminal allows."""
+    if quiet:
+        return Observer()
+    return LiveProgress() if Console(stderr=True).is_terminal else PlainProgress()
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{rest:02d}"
+    return f"{minutes}:{rest:02d}"

@@ -24,11 +24,10 @@ from mmbench.cli.options import matrix_options
 def command(file: Path, quiet: bool, **options: Any) -> int:
     """Evaluate the matrix FILE: do what is missing and write the table."""
     from mmbench.cli import EXIT_FAILED_CELLS
-    from mmbench.cli.progress import PlainProgress
-    from mmbench.execution import Observer, run
+    from mmbench.cli.progress import progress_for
+    from mmbench.execution import run
 
-    observer = Observer() if quiet else PlainProgress()
-    table = run(file, observer=observer, **options)
+    table = run(file, observer=progress_for(quiet), **options)
     failed = table[~table["status"].isin(["ok", "skipped"])]
     if not quiet:
         from mmbench.cli.summary import print_run

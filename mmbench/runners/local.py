@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 from mmbench.errors import one_line
 from mmbench.jobs import Job, Outcome, death, perform
-from mmbench.workshop import Context
+from mmbench.workshop import Context, listen
 
 START_GRACE = 120.0
 """Seconds that a new process may take to load the plugins before a job's time counts."""
@@ -36,6 +36,7 @@ class _Worker:
     pipe: Connection
     job: Job | None = None
     deadline: float | None = None
+    share: float | None = None
 
     def kill(self) -> None:
         """Kill the process and whatever it started."""
@@ -65,7 +66,7 @@ class LocalRunner:
     def submit(self, job: Job) -> None:
         """Give a job to an idle worker, starting one where there is none."""
         worker = next((w for w in self._workers if w.job is None), None) or self._start()
-        worker.job = job
+        worker.job, worker.share = job, None
         if self._timeout is not None:
             worker.deadline = time.monotonic() + self._timeout + START_GRACE
         try:
@@ -92,6 +93,10 @@ class LocalRunner:
             if until is not None and time.monotonic() >= until:
                 break
         return ended
+
+    def activity(self) -> Sequence[tuple[Job, float | None]]:
+        """Return the jobs under way, with the share that is done where a job tells it."""
+        return [(worker.job, worker.share) for worker in self._workers if worker.job is not None]
 
     def close(self) -> None:
         """Kill all workers."""
@@ -123,7 +128,7 @@ class LocalRunner:
         return max(0.0, min(times) - time.monotonic()) if times else None
 
     def _receive(self, worker: _Worker) -> Outcome | None:
-        """Read one message; None where the job has only started."""
+        """Read one message; None where the job has only started or tells how far it is."""
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
@@ -135,6 +140,9 @@ class LocalRunner:
         if message == STARTED:
             if self._timeout is not None:
                 worker.deadline = time.monotonic() + self._timeout
+            return None
+        if isinstance(message, float):
+            worker.share = message
             return None
         assert isinstance(message, Outcome)
         return message
@@ -159,6 +167,7 @@ def _work(context: Context, pipe: Connection, log: Path) -> None:
     with open(log, "ab", buffering=0) as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
+    listen(_throttled(pipe.send))
     workshop, failure = None, None
     try:
         workshop = context.open()
@@ -178,6 +187,20 @@ def _work(context: Context, pipe: Connection, log: Path) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         pipe.send(outcome)
+
+
+def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:
+    """Pass on at most four values a second."""
+    last = 0.0
+
+    def pass_on(share: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 0.25:
+            last = now
+            send(float(share))
+
+    return pass_on
 
 
 def _die_with_parent() -> None:

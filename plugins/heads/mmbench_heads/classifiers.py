@@ -66,7 +66,7 @@ def random_forest(
     *,
     seed: int,
     threads: int,
-    n_estimators: int = 300,
+    n_estimators: int = 100,
     max_features: int | float | Literal["sqrt", "log2"] | None = "sqrt",
     min_samples_leaf: int = 1,
     max_depth: int | None = None,
@@ -78,7 +78,7 @@ def random_forest(
     ----------
     seed, threads : int
         Random state, and threads that grow trees; the result does not depend on ``threads``.
-    n_estimators : int, default 300
+    n_estimators : int, default 100
         Number of trees.
     max_features : int, float, {"sqrt", "log2"} or None, default "sqrt"
         Features tried at a split: a number, a share, a function of all, or all.

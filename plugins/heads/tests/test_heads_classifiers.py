@@ -100,9 +100,9 @@ def test_random_forest_equals_scikit_learn(data, parameters):
     np.testing.assert_array_equal(head.predict(X_test), expected.predict(X_test))
 
 
-def test_random_forest_has_300_trees_and_depends_on_the_seed_only(data):
+def test_random_forest_has_100_trees_and_depends_on_the_seed_only(data):
     X, y, X_test = data
-    assert random_forest(**GIVEN).n_estimators == 300
+    assert random_forest(**GIVEN).n_estimators == 100
 
     def probabilities(seed, threads):
         head = random_forest(seed=seed, threads=threads, n_estimators=60, min_samples_leaf=3).fit(
