@@ -313,6 +313,8 @@ def _add_extra(catalogue: Catalogue, name: str) -> None:
 
     def load() -> Any:
         if not is_file:
+            if (here := str(Path.cwd())) not in sys.path:
+                sys.path.append(here)
             return importlib.import_module(name)
         alias = f"mmbench_file_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
         spec = importlib.util.spec_from_file_location(alias, path)

@@ -246,8 +246,8 @@ def _is_modality(raw: dict[str, Any], key: str) -> bool:
 
 
 def _explain(error: ValidationError) -> str:
-    """Tell the first problem in one line, with the nearest valid key."""
-    problems = error.errors()
+    """Tell the first problem in one line, with the nearest valid key; unknown keys come first."""
+    problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     same_key = [p for p in problems if p["loc"][:1] == problems[0]["loc"][:1]]
     problem = max(same_key, key=lambda p: len(p["loc"]))  # of a union, the branch that got furthest
     location = [part for part in problem["loc"] if not _is_branch(part)]

@@ -25,17 +25,26 @@ class DamagedArtefactError(Exception):
 def did_you_mean(word: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"``, or the valid names where none is near."""
     names = sorted(set(map(str, valid)))
-    near = difflib.get_close_matches(word, names, n=1)
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return f"; did you mean {folded[near[0]]!r}?"
     if not names:
         return ""
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     return f"; valid: {shown}"
 
 
+def printable(text: str) -> str:
+    """Return the text with what UTF-8 cannot hold escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def one_line(error: BaseException, limit: int = 500) -> str:
     """Return ``Type: message`` on one line, cut at ``limit`` characters."""
-    message = " ".join(str(error).split())
+    try:
+        message = printable(" ".join(str(error).split()))
+    except Exception:  # it cannot even say what it is
+        message = ""
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -18,7 +18,7 @@ from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
 from mmbench.results import columns, make_table, predictions_file, write_table
 from mmbench.rows import RowMaker
-from mmbench.schedule import Schedule
+from mmbench.schedule import MAX_REPAIRS, Schedule
 from mmbench.store import Store, default_folder
 from mmbench.workshop import Context
 
@@ -184,6 +184,7 @@ class _Execution:
         """By cell id: keys of the jobs that its row still needs."""
         self.cells = {cell.id: cell for cell in run.plan.cells}
         self.needed_by: dict[str, list[str]] = {}
+        self.repairs: dict[str, int] = {}
         self.rows = RowMaker(run.plan, run.store, run.out)
 
     def perform(self) -> None:
@@ -209,7 +210,8 @@ class _Execution:
         interrupted = False
         try:
             for key in list(self.schedule.outcomes):
-                self._settled(key)
+                if key in self.schedule.outcomes:  # else it was found damaged, and is made anew
+                    self._settled(key)
             self.schedule.run(
                 runner, self._settled, lambda: run.observer.tick(run, runner.activity())
             )
@@ -220,7 +222,8 @@ class _Execution:
             run.observer.finished(run)
         self._close_folder(earlier)
         if interrupted:
-            done = sum(row["status"] == "ok" for row in run.rows.values())
+            rows = (run.rows.get(cell.id, {}) for cell in run.chosen)
+            done = sum(row.get("status") == "ok" for row in rows)
             raise InterruptedRunError(run.folder, done, run.total)
 
     # --- before --------------------------------------------------------------------------------
@@ -239,7 +242,13 @@ class _Execution:
         run, plan = self.run, self.plan
         chosen = {cell.id for cell in run.chosen}
         for broken in plan.broken_datasets:
+            log = f"dataset {broken.name}\n\n{broken.traceback}"
+            run.out.write_text(f"logs/dataset-{broken.id}.log", log)
             self._finish(broken.id, self.rows.broken(broken))
+        choices = {id(c): c for cell in plan.cells for c in cell.choices.values() if c.broken}
+        for choice in choices.values():
+            log = f"{choice.broken}\n\n{choice.traceback}"
+            run.out.write_text(f"logs/{choice.entry.sort}-{choice.name}.log", log)
         for cell in plan.cells:
             wanted = plan.wanted.get(cell.id)
             before = earlier.get(cell.id)
@@ -284,17 +293,24 @@ class _Execution:
 
     def _finish_evaluated(self, cell: Cell) -> None:
         wanted = self.plan.wanted[cell.id]
-        ended = [self.schedule.outcomes[k] for k in (wanted.final, *wanted.scores)]
+        needed = (wanted.final, *wanted.scores)
+        if anew := {key for key in needed if key not in self.schedule.outcomes}:
+            self.waiting[cell.id] = anew
+            return
+        ended = [self.schedule.outcomes[key] for key in needed]
         failures = [(job, outcome) for job, outcome in ended if outcome.status != "ok"]
         try:
             scored = {k for k in wanted.scores if self.schedule.outcomes[k][1].status == "ok"}
             done = ended[0][1].status == "ok"
             values = self.rows.figures(cell, wanted, scored) if done else {}
         except DamagedArtefactError as error:
-            self.waiting[cell.id] = {error.key}
-            self.needed_by.setdefault(error.key, []).append(cell.id)
-            self.schedule.again(error.key)
-            return
+            self.repairs[cell.id] = self.repairs.get(cell.id, 0) + 1
+            if self.repairs[cell.id] <= MAX_REPAIRS * len(needed):
+                self.schedule.again(error.key)
+                self._finish_evaluated(cell)
+                return
+            job = self.plan.graph.jobs[error.key]
+            values, failures = {}, [(job, Outcome("failed", "its result is damaged each time"))]
         del self.waiting[cell.id]
         if failures:
             job, outcome = failures[0]
@@ -308,7 +324,7 @@ class _Execution:
         self.run.out.append(row, fingerprint)
         if row["status"] != "ok":
             self.run.out.drop(cell)
-        self._tell("mmbench_cell_finished", run=self.run, row=row)
+        self._tell("mmbench_cell_finished", run=self.run, row=dict(row))
         self.run.observer.cell(self.run, row)
 
     def _keep_log(self, job: Job, text: str) -> None:
@@ -339,7 +355,7 @@ class _Execution:
                 implementation.function(
                     **{name: what[name] for name in implementation.argnames if name in what}
                 )
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 print(
                     f"plugin {implementation.plugin_name}: {event}: {one_line(error)}",
                     file=sys.stderr,

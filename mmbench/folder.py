@@ -14,6 +14,8 @@ from mmbench.errors import UserError
 from mmbench.results import predictions_file
 
 JOURNAL = "journal.jsonl"
+FIRST = {".lock", "logs", "predictions", ".environment.json.new"}
+"""What lies in a folder whose run was killed before it had written its name; the lock is first."""
 
 
 class RunFolder:
@@ -30,20 +32,21 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"--out {self.path}: is a file; a folder was expected")
         other = self.name
-        if other is None and self.path.is_dir() and any(self.path.iterdir()):
+        found = {file.name for file in self.path.iterdir()} if self.path.is_dir() else set()
+        if other is None and found and not (".lock" in found and found <= FIRST):
             raise UserError(f"--out {self.path}: holds other files and no run; choose another")
         if other is not None and other != name:
             raise UserError(f"--out {self.path}: holds the run {other!r}, not {name!r}")
-        try:
-            for folder in (self.path, self.path / "logs", self.path / "predictions"):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"--out {self.path}: cannot be made: {error.strerror}") from None
         lock = FileLock(self.path / ".lock")
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
+            for folder in (self.path / "logs", self.path / "predictions"):
+                folder.mkdir(exist_ok=True)
         except Timeout:
             raise UserError(f"--out {self.path}: another process is running it") from None
+        except OSError as error:
+            raise UserError(f"--out {self.path}: cannot be made: {error.strerror}") from None
         try:
             yield
         finally:
@@ -68,7 +71,7 @@ class RunFolder:
         file = self.path / name
         file.parent.mkdir(exist_ok=True)
         temporary = file.with_name(f".{file.name}.new")
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(temporary, file)
 
     def journal(self) -> dict[str, dict[str, Any]]:
@@ -105,7 +108,7 @@ class RunFolder:
     def forget_logs(self) -> None:
         """Empty the folder of logs."""
         shutil.rmtree(self.path / "logs", ignore_errors=True)
-        (self.path / "logs").mkdir()
+        (self.path / "logs").mkdir(exist_ok=True)  # a worker of a killed run may still write there
 
 
 def _is_cut(file: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -34,6 +35,7 @@ class Choice:
     """What the table says of it besides its options, from the plugin's ``facts``."""
     broken: str = ""
     """Why its target cannot be imported, where it cannot."""
+    traceback: str = ""
 
     @property
     def name(self) -> str:
@@ -174,7 +176,9 @@ def choices(
             accepted = signature(entry)
         except (Exception, SystemExit) as error:  # the plugin's mistake: its own cells tell it
             reason = f"{sort} {entry.name!r} cannot be imported: {one_line(error)}"
-            expanded.append(Choice(entry, use.options, standardise, broken=reason))
+            trace = traceback.format_exc()
+            choice = Choice(entry, use.options, standardise, broken=reason, traceback=trace)
+            expanded.append(choice)
             continue
         for combination in itertools.product(*axes.values()):
             given = dict(zip(axes, combination, strict=True))
@@ -201,7 +205,9 @@ def _choose(
             facts = dict(target.facts(**complete))
     except (Exception, SystemExit) as error:
         reason = f"{entry.sort} {entry.name!r}: {one_line(error)}"
-        return Choice(entry, params, standardise, accepted.asks, broken=reason)
+        trace = traceback.format_exc()
+        asks = accepted.asks
+        return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
     return Choice(entry, params, standardise, accepted.asks, canonical([key, files]), facts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,7 @@ class BrokenDataset:
 
     name: str
     reason: str
+    traceback: str = ""
 
     @property
     def id(self) -> str:
@@ -167,7 +169,8 @@ def make_plan(
     """
     source = read_matrix(file, overrides)
     extra = tuple(_plugin_path(name, source) for name in source.matrix.plugins)
-    extra = tuple(dict.fromkeys((*plugins, *extra)))
+    given = [str(Path(name).absolute()) if name.endswith(".py") else name for name in plugins]
+    extra = tuple(dict.fromkeys((*given, *extra)))
     registrations = notebook_registrations()
     catalogue = load_catalogue(extra, registrations)
     catalogue.check()
@@ -243,7 +246,8 @@ class _Draft:
         except (UserError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self.broken.append(BrokenDataset(spec.name, f"dataset: {one_line(error)}"))
+            reason = f"dataset: {one_line(error)}"
+            self.broken.append(BrokenDataset(spec.name, reason, traceback.format_exc()))
             return
         self.samples[spec.name] = samples
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.errors import printable
 from mmbench.folder import RunFolder
 from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
@@ -81,7 +82,7 @@ class RowMaker:
         return {
             **cell.axes,
             "status": status,
-            "reason": " ".join(reason.split()),
+            "reason": printable(" ".join(reason.split())),
             "n_train": len(wanted.train) if wanted else None,
             "n_test": len(wanted.test) if wanted else None,
             "n_classes": len(self.plan.samples[cell.dataset].classes),

@@ -36,7 +36,7 @@ class Schedule:
         self._unmet: dict[str, set[str]] = {}
         self._dependents: dict[str, list[str]] = {}
         self._ready: list[tuple[int, str]] = []
-        self._repairs: dict[str, int] = {}
+        self._repairs: dict[tuple[str, str], int] = {}
 
     @property
     def left(self) -> int:
@@ -58,12 +58,16 @@ class Schedule:
             new.append(job)
             stack.extend(job.inputs)
         for job in new:
-            unmet = {key for key in job.inputs if key not in self.outcomes}
-            self._unmet[job.key] = unmet
-            for key in unmet:
-                self._dependents.setdefault(key, []).append(job.key)
-            if not unmet:
-                heapq.heappush(self._ready, (self._rank[job.key], job.key))
+            self._admit(job)
+
+    def _admit(self, job: Job) -> None:
+        """Note which inputs a job still needs; where none, it is ready."""
+        unmet = {key for key in job.inputs if key not in self.outcomes}
+        self._unmet[job.key] = unmet
+        for key in unmet:
+            self._dependents.setdefault(key, []).append(job.key)
+        if not unmet:
+            heapq.heappush(self._ready, (self._rank[job.key], job.key))
 
     def again(self, key: str) -> None:
         """Ask anew for a result (or one of the plan's arrays) that turned out damaged."""
@@ -118,10 +122,10 @@ class Schedule:
 
     def _repair(self, job: Job, damaged: str) -> bool:
         """Have a damaged input made anew and the job done after it; False where that is no use."""
-        self._repairs[job.key] = self._repairs.get(job.key, 0) + 1
-        if self._repairs[job.key] > MAX_REPAIRS:
+        tried = (job.key, damaged)
+        self._repairs[tried] = self._repairs.get(tried, 0) + 1
+        if self._repairs[tried] > MAX_REPAIRS:
             return False
-        del self._unmet[job.key]
         self.again(damaged)
-        self.require([job.key])
+        self._admit(job)  # even where another run has stored it by now: its end must be told
         return True

@@ -103,17 +103,23 @@ def folds(
 def _stratified(
     labels: np.ndarray, groups: np.ndarray | None, n_splits: int, seed: int | None
 ) -> Folds:
+    return _divide(
+        labels, groups, n_splits, None if seed is None else derive_seed(seed, None, "split")
+    )
+
+
+def _divide(
+    labels: np.ndarray, groups: np.ndarray | None, n_splits: int, state: int | None
+) -> Folds:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    shuffle = seed is not None
-    state = None if seed is None else derive_seed(seed, None, "split")
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
-        pairs = splitter(n_splits, shuffle=shuffle, random_state=state).split(
+        pairs = splitter(n_splits, shuffle=state is not None, random_state=state).split(
             np.zeros(len(labels)), labels, groups
         )
-        return list(pairs)
+        return [(train, test) for train, test in pairs if len(train) and len(test)]
 
 
 def parts(samples: Samples, split: SplitBlock, seeds: list[int]) -> list[Part]:
@@ -211,7 +217,7 @@ def _cut(
     samples: Samples, rows: np.ndarray, share: float, state: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut ``share`` of the rows off, stratified, whole groups."""
-    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+    from sklearn.model_selection import train_test_split
 
     labels = samples.labels[rows]
     if samples.groups is not None:
@@ -223,9 +229,8 @@ def _cut(
                 f"{len(np.unique(groups))} groups are left to divide"
             )
         taken, n_splits = _fraction(share, most)
-        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=state)
-        tests = [test for _, test in splitter.split(rows, labels, groups)]
-        second = np.sort(np.concatenate(tests[:taken]))
+        tests = [test for _, test in _divide(labels, groups, n_splits, state)[:taken]]
+        second = np.sort(np.concatenate(tests))
         return np.delete(rows, second), rows[second]
     try:
         first, second = train_test_split(rows, test_size=share, stratify=labels, random_state=state)

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -170,8 +170,7 @@ class Store:
 
         Where another process was faster, its artefact stays and this one is dropped.
         """
-        final = self._path(key)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        self._path(key).parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.objects))
         try:
             writer = Writer(folder)
@@ -181,16 +180,26 @@ class Store:
             }
             meta = {**writer.meta, "files": files}
             meta["checksum"] = digest(canonical_meta(meta))
-            (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False))
+            (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
             folder.chmod(0o755)
-            try:
-                folder.rename(final)
-            except OSError:
-                if key not in self:
-                    raise
-            self._verified.add(key)
+            self._publish(folder, key)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _publish(self, folder: Path, key: str) -> None:
+        """Rename a finished artefact to its place, unless a whole one is there."""
+        for last in (False, True):
+            try:
+                folder.rename(self._path(key))
+            except OSError:
+                if key in self:  # another process was faster: verified when it is opened
+                    return
+                if last:
+                    raise
+                self.remove(key)  # its record is missing: what is left is no use
+            else:
+                self._verified.add(key)
+                return
 
     def put_array(self, key: str, array: np.ndarray) -> None:
         """Store one small array under a key made from its content."""
@@ -204,11 +213,9 @@ class Store:
         self._verified.discard(key)
         path = self._path(key)
         if path.exists():
-            gone = self.objects / f".old-{key}-{os.getpid()}"
-            try:
-                path.rename(gone)
-            except OSError:
-                return  # another process was faster
+            gone = Path(tempfile.mkdtemp(prefix=".old-", dir=self.objects))
+            with suppress(OSError):  # another process was faster
+                path.rename(gone / key)
             shutil.rmtree(gone, ignore_errors=True)
 
     def __iter__(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,8 @@ class Context:
         """Load the plugins and the store in this process, and bind its number of threads."""
         import threadpoolctl
 
+        for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR"):
+            os.environ[f"{library}_NUM_THREADS"] = str(self.threads)  # for those yet to be loaded
         threadpoolctl.threadpool_limits(self.threads)
         catalogue = load_catalogue(self.plugins, self.registrations)
         return Workshop(Store(self.store), catalogue, self.threads, self.device)

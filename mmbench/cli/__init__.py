@@ -80,9 +80,9 @@ def cli(debug: bool) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit: an error is one line on stderr, unless ``--debug``."""
-    arguments = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    given = sys.argv[1:] if args is None else args
+    debug = "--debug" in given
+    arguments = [argument for argument in given if argument != "--debug"]
     try:
         status = cli.main(arguments, prog_name="mmbench", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

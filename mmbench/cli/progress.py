@@ -113,7 +113,8 @@ class LiveProgress(Tally):
 
     def _view(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> RenderableType:
         width = max(20, min(self.console.width, 100) - 2)
-        whole = ProgressBar(total=max(1, self.todo), completed=self.jobs, width=width)
+        whole = Table.grid()
+        whole.add_row(ProgressBar(total=max(1, self.todo), completed=self.jobs, width=width))
         working = Table.grid(padding=(0, 1))
         working.add_column(no_wrap=True, overflow="ellipsis", max_width=width - 22)
         working.add_column(width=20)

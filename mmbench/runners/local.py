@@ -7,6 +7,7 @@ whose process ended with status 0, and gives the whole pool up when an idle proc
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,9 @@ from mmbench.workshop import Context, listen
 START_GRACE = 120.0
 """Seconds that a new process may take to load the plugins before a job's time counts."""
 
+CLOSING_GRACE = 10.0
+"""Seconds that a process may live on after it has closed its pipe."""
+
 STARTED = "started"
 
 
@@ -37,6 +41,10 @@ class _Worker:
     job: Job | None = None
     deadline: float | None = None
     share: float | None = None
+    begun: bool = False
+    """Whether it has taken up its job."""
+    used: bool = False
+    """Whether it has ended a job before."""
 
     def kill(self) -> None:
         """Kill the process and whatever it started."""
@@ -65,15 +73,14 @@ class LocalRunner:
 
     def submit(self, job: Job) -> None:
         """Give a job to an idle worker, starting one where there is none."""
-        worker = next((w for w in self._workers if w.job is None), None) or self._start()
-        worker.job, worker.share = job, None
+        worker = self._idle() or self._start()
+        worker.job, worker.share, worker.begun = job, None, False
         if self._timeout is not None:
             worker.deadline = time.monotonic() + self._timeout + START_GRACE
         try:
             worker.pipe.send(job)
         except OSError:  # it died while idle: not this job's doing
-            self._workers.remove(worker)
-            worker.kill()
+            self._discard(worker)
             self.submit(job)
 
     def wait(self, timeout: float | None = None) -> Sequence[tuple[Job, Outcome]]:
@@ -81,14 +88,16 @@ class LocalRunner:
         ended: list[tuple[Job, Outcome]] = []
         until = None if timeout is None else time.monotonic() + timeout
         while not ended:
-            busy = {w.pipe: w for w in self._workers if w.job is not None}
-            for pipe in wait(list(busy), self._patience(busy.values(), until)):
-                worker = busy[pipe]  # type: ignore[index]
+            busy = [w for w in self._workers if w.job is not None]
+            told = {w.pipe: w for w in busy} | {w.process.sentinel: w for w in busy}
+            ready = wait(list(told), self._patience(busy, until))
+            for worker in {id(told[r]): told[r] for r in ready}.values():
                 outcome = self._receive(worker)
                 if outcome is not None:
                     assert worker.job is not None
                     ended.append((worker.job, outcome))
                     worker.job = worker.deadline = None
+                    worker.used = True
             ended += self._overdue()
             if until is not None and time.monotonic() >= until:
                 break
@@ -104,12 +113,25 @@ class LocalRunner:
             worker.kill()
         self._workers.clear()
 
+    def _idle(self) -> _Worker | None:
+        for worker in [w for w in self._workers if w.job is None]:
+            if worker.process.is_alive():
+                return worker
+            self._discard(worker)
+        return None
+
+    def _discard(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.kill()
+
     def _start(self) -> _Worker:
         ours, theirs = self._processes.Pipe()
         self._started += 1
         log = self._context.logs / f"worker-{self._started}.log"
         process = self._processes.Process(  # type: ignore[attr-defined]
-            target=_work, args=(self._context, theirs, log), name=f"mmbench-{self._started}"
+            target=_work,
+            args=(self._context, theirs, log, dict(os.environ)),
+            name=f"mmbench-{self._started}",
         )
         main = sys.modules["__main__"]
         sys.modules["__main__"] = types.ModuleType("__main__")  # a worker never re-runs a script
@@ -130,14 +152,19 @@ class LocalRunner:
     def _receive(self, worker: _Worker) -> Outcome | None:
         """Read one message; None where the job has only started or tells how far it is."""
         try:
+            if not worker.pipe.poll():  # the process has ended, but a child of its holds the pipe
+                raise EOFError
             message = worker.pipe.recv()
         except (EOFError, OSError):
-            self._workers.remove(worker)
-            worker.process.join()
-            code = worker.process.exitcode
-            worker.kill()
-            return death(code)
+            worker.process.join(CLOSING_GRACE)
+            self._discard(worker)
+            if worker.used and not worker.begun:  # an earlier job's doing
+                assert worker.job is not None
+                self.submit(worker.job)
+                return None
+            return death(worker.process.exitcode)
         if message == STARTED:
+            worker.begun = True
             if self._timeout is not None:
                 worker.deadline = time.monotonic() + self._timeout
             return None
@@ -151,22 +178,24 @@ class LocalRunner:
         now, ended = time.monotonic(), []
         for worker in list(self._workers):
             if worker.job is not None and worker.deadline is not None and now > worker.deadline:
-                self._workers.remove(worker)
-                worker.kill()
+                self._discard(worker)
                 outcome = Outcome("timeout", f"it took longer than {self._timeout:g} s")
                 ended.append((worker.job, outcome))
         return ended
 
 
-def _work(context: Context, pipe: Connection, log: Path) -> None:
+def _work(context: Context, pipe: Connection, log: Path, environ: dict[str, str]) -> None:
     """Perform jobs from a pipe until it closes (the body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()  # the fork server keeps the environment that it was started with
+    os.environ.update(environ)
     if hasattr(os, "setsid"):
         os.setsid()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with open(log, "ab", buffering=0) as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
+    faulthandler.enable()
     listen(_throttled(pipe.send))
     workshop, failure = None, None
     try:
@@ -184,8 +213,12 @@ def _work(context: Context, pipe: Connection, log: Path) -> None:
             pipe.send(failure)
             continue
         outcome = perform(job, workshop)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except Exception:  # a plugin closed them: the next job shall have a process in order
+            pipe.send(outcome)
+            return
         pipe.send(outcome)
 
 

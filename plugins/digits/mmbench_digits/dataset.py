@@ -26,9 +26,9 @@ class Digits:
 
     Parameters
     ----------
-    typos : float, default=0.1
+    typos : float, default=0.05
         Typing errors per character, in [0, 1]. Numerals are free of them.
-    noise : float, default=0.2
+    noise : float, default=0.25
         Standard deviation of the Gaussian noise on the pixels, as a part of their range.
     size : int, default=32
         Width and height to which images are enlarged (bicubic), after the noise; at least 8.
@@ -59,7 +59,7 @@ class Digits:
     """
 
     def __init__(
-        self, *, typos: float = 0.1, noise: float = 0.2, size: int = 32, draw: int = 0
+        self, *, typos: float = 0.05, noise: float = 0.25, size: int = 32, draw: int = 0
     ) -> None:
         if not 0 <= typos <= 1:
             raise ValueError(f"typos is a rate between 0 and 1, not {typos}")

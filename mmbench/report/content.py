@@ -1,0 +1,218 @@
+"""What a report tells in whatever form: the answer, the combinations and the reasons, in words."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmbench.results import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED = ("failed", "timeout", "oom", "crashed")
+LEFT_OUT = ("skipped",)
+SHOWN = ("accuracy", "f1_macro", "f1_weighted", "roc_auc", "log_loss", "ece")
+LOWER_IS_BETTER = ("log_loss", "ece")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run's folder says besides its table; empty where it says nothing."""
+
+    name: str
+    environment: Mapping[str, Any]
+    matrix: str
+    """The matrix file as resolved."""
+    metric: str
+    """The headline metric."""
+
+
+def read_record(table: pd.DataFrame) -> Record:
+    """Read the environment and the matrix file that lie beside a table of cells."""
+    folder = Path(table.attrs.get("folder", ""))
+    try:
+        environment = json.loads((folder / "environment.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        environment = {}
+    if not isinstance(environment, dict):
+        environment = {}
+    try:
+        matrix = (folder / "matrix.toml").read_text("utf-8")
+        metric = tomllib.loads(matrix).get("metric", "accuracy")
+    except (OSError, ValueError):
+        matrix, metric = "", "accuracy"
+    if metric not in table:
+        metric = "accuracy"
+    return Record(str(environment.get("run", "mmbench")), environment, matrix, metric)
+
+
+@cache
+def higher_is_better(metric: str) -> bool:
+    """Whether more of a metric is better; what no installed plugin knows is taken to be so."""
+    from mmbench.catalogue import load_catalogue
+    from mmbench.options import build
+
+    if metric in METRICS:
+        return metric not in LOWER_IS_BETTER
+    entry = load_catalogue().entries["metric"].get(metric)
+    try:
+        return entry is None or bool(build(entry, {}, {"seed": 0, "threads": 1}).higher_is_better)
+    except Exception:  # a plugin that needs options, or is broken
+        return True
+
+
+def shown_metrics(summary: pd.DataFrame, metric: str) -> list[str]:
+    """Return the metrics that people read, the headline first, those without a value left out."""
+    extra = [c.removesuffix("_std") for c in summary.columns if c.endswith("_std")]
+    names = dict.fromkeys((metric, *SHOWN, *(name for name in extra if name not in METRICS)))
+    return [name for name in names if name in summary and summary[name].notna().any()]
+
+
+def ranked(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the combinations, best first."""
+    ascending = not higher_is_better(metric)
+    return summary.sort_values(metric, ascending=ascending, kind="stable", na_position="last")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A combination by its names; what stands at its default is not named."""
+
+    encoders: tuple[tuple[str, str], ...]
+    """Modality and encoder, in dataset order."""
+    steps: tuple[str, ...]
+    """Alignment, fusion and head, as far as there are any."""
+    options: tuple[str, ...]
+
+    def __str__(self) -> str:
+        encoded = " + ".join(f"{modality} by {encoder}" for modality, encoder in self.encoders)
+        options = f" ({'; '.join(self.options)})" if self.options else ""
+        return ", ".join((encoded, *self.steps)) + options
+
+
+def combination(row: Mapping[str, Any]) -> Combination:
+    """Name the combination of a row of the summary or of the table of cells."""
+    prefix = "encoder_"
+    encoders = [(k.removeprefix(prefix), v) for k, v in row.items() if k.startswith(prefix) and v]
+    steps = [row[axis] for axis in ("alignment", "fusion", "head")]
+    given = options(row["params"])
+    if row["missing"] not in ("", "mean"):
+        given.append(f"missing: {row['missing']}")
+    return Combination(
+        tuple(encoders), tuple(step for step in steps if step not in ("", "none")), tuple(given)
+    )
+
+
+def options(params: str) -> list[str]:
+    """Return canonical JSON of options by role as ``role: name=value, ...`` each."""
+    roles = json.loads(params) if params else {}
+    return [
+        f"{role}: " + ", ".join(f"{key}={_value(value)}" for key, value in given.items())
+        for role, given in roles.items()
+    ]
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best of one dataset, each a row of the summary; None where there is none."""
+
+    best: Mapping[str, Any] | None
+    single: Mapping[str, Any] | None
+    """The best single modality."""
+    fused: Mapping[str, Any] | None
+    """The best fusion."""
+    compared: int
+    """How many combinations were compared."""
+    equals: int
+    """How many others reach the same mean as the best."""
+    incomplete: int
+    """How many were not compared because some of their cells failed."""
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether the best combination fuses modalities."""
+        return self.best is not None and self.best is self.fused
+
+    @property
+    def rival(self) -> Mapping[str, Any] | None:
+        """What the best is held against: the best single modality, or else the best fusion."""
+        return self.single if self.is_fused else self.fused
+
+
+def answer(rows: pd.DataFrame, metric: str) -> Answer:
+    """Answer for the rows of one dataset.
+
+    A combination some of whose cells failed is compared only where no combination is complete:
+    its mean is over other samples.
+    """
+    done = rows[rows[metric].notna()]
+    complete = done[done["coverage"] == 1]
+    compared = ranked(complete if len(complete) else done, metric)
+
+    listed = compared.to_dict("records")
+    best = next(iter(listed), None)
+    return Answer(
+        best,
+        next((row for row in listed if row["fusion"] == "none"), None),
+        next((row for row in listed if row["fusion"] != "none"), None),
+        len(listed),
+        sum(row[metric] == best[metric] for row in listed[1:]) if best else 0,
+        len(done) - len(listed),
+    )
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some cells have no figures."""
+
+    status: str
+    reason: str
+    n: int
+    where: tuple[str, ...]
+    """The combinations that these cells are of."""
+
+
+def reasons(table: pd.DataFrame, statuses: Sequence[str]) -> list[Reason]:
+    """Collect the cells of some statuses by their reason."""
+    rows = table[table["status"].isin(statuses)]
+    several = table["dataset"].nunique() > 1
+    return [
+        Reason(status, reason, len(group), tuple(dict.fromkeys(_places(group, several))))
+        for (status, reason), group in rows.groupby(["status", "reason"], sort=False)
+    ]
+
+
+def _places(cells: pd.DataFrame, several: bool) -> list[str]:
+    names = []
+    for row in cells.to_dict("records"):
+        if not row["modalities"]:
+            names.append(f"{row['dataset']}: the whole dataset")
+        else:
+            names.append(f"{row['dataset']}: " * several + str(combination(row)))
+    return names
+
+
+def figure(mean: float, std: float = float("nan")) -> str:
+    """Return a mean and, where there is one, its standard deviation."""
+    if mean != mean:
+        return ""
+    return f"{mean:.3f}" if std != std else f"{mean:.3f} ± {std:.3f}"
+
+
+def seconds(value: float) -> str:
+    """Return seconds in three digits."""
+    if value != value:
+        return ""
+    return (
+        f"{value:,.0f}" if value >= 100 else f"{value:#.3g}" if value >= 0.001 else f"{value:.1g}"
+    )
