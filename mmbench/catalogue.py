@@ -252,6 +252,31 @@ def notebook_registrations() -> bytes:
     return cloudpickle.dumps(_notebook) if _notebook else b""
 
 
+def _content_hash(target: Any) -> str:
+    """Hash a registered target: its code, or where it lies in a module, that file's content."""
+    import cloudpickle
+
+    content = cloudpickle.dumps(target)
+    # cloudpickle marks classes with ids that are random in each process
+    random = getattr(cloudpickle.cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", {}).values()
+    marks = sorted(
+        {m for m in random if m.encode() in content}, key=lambda m: content.find(m.encode())
+    )
+    for number, mark in enumerate(marks):
+        content = content.replace(mark.encode(), b"%032d" % number)
+    digest = hashlib.sha256(content).hexdigest()
+    of_object = getattr(target, "__module__", None) or "__main__"
+    module = target.partition(":")[0] if isinstance(target, str) else of_object
+    if module != "__main__":
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is not None and spec.origin and Path(spec.origin).is_file():
+            digest += f" {source_hash(Path(spec.origin))}"
+    return digest
+
+
 def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None) -> Catalogue:
     """Load all plugins.
 
@@ -279,12 +304,12 @@ def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None
     if registrations:
         import cloudpickle
 
-        plugin = Plugin("notebook")
-        plugin.identity = f"notebook {hashlib.sha256(registrations).hexdigest()}"
         offered: list[Entry] = []
         for sort, name, target, flags in cloudpickle.loads(registrations):
+            plugin = Plugin("notebook")
+            plugin.identity = f"notebook {_content_hash(target)}"
             _register(sort, plugin, offered)(name, target, **flags)
-        catalogue.plugins.append(plugin)
+            catalogue.plugins.append(plugin)
         for entry in offered:
             catalogue._offer(entry)
     return catalogue

@@ -16,7 +16,7 @@ from mmbench.jobs import Job, Outcome
 from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
-from mmbench.results import columns, make_table, predictions_file, write_table
+from mmbench.results import columns, make_table, predictions_file, summarise, write_table
 from mmbench.rows import RowMaker
 from mmbench.schedule import MAX_REPAIRS, Schedule
 from mmbench.store import Store, default_folder
@@ -334,6 +334,7 @@ class _Execution:
     # --- after ---------------------------------------------------------------------------------
 
     def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> None:
+        from mmbench.report.html import write_html
         from mmbench.report.markdown import write_report
 
         run = self.run
@@ -344,7 +345,9 @@ class _Execution:
         run.out.compact([record for cell, record in records.items() if cell in run.rows])
         table = run.table
         write_table(table, run.folder)
-        write_report(table, run.folder)
+        summary = summarise(table)
+        write_report(table, run.folder, summary=summary)
+        write_html(table, run.folder, summary=summary)
         self._tell("mmbench_run_finished", run=run, table=table)
 
     def _tell(self, event: str, **what: Any) -> None:

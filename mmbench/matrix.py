@@ -19,6 +19,9 @@ from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.options import Signature, canonical, signature
 from mmbench.splits import Part
 
+NONE = "none"
+"""The entry that stands for no alignment; a fusion of that name marks the baselines."""
+
 
 @dataclass(frozen=True, eq=False)
 class Choice:
@@ -56,10 +59,14 @@ class Choice:
         return shown
 
     @cached_property
+    def chosen(self) -> dict[str, Any]:
+        """The options given that differ from their default."""
+        return self.params if self.broken else signature(self.entry).without_defaults(self.params)
+
+    @cached_property
     def identity(self) -> list[Any]:
         """What names this choice in a cell: no path, and no option at its default."""
-        params = self.params if self.broken else signature(self.entry).without_defaults(self.params)
-        shown = {k: v.name if isinstance(v, Path) else v for k, v in params.items()}
+        shown = {k: v.name if isinstance(v, Path) else v for k, v in self.chosen.items()}
         if self.standardise != self.entry.standardise:
             shown["standardise"] = self.standardise
         return [self.name, shown]
@@ -164,6 +171,8 @@ def choices(
     """Expand entries: a list given for an option is an axis, whose values are crossed."""
     expanded = []
     for index, use in enumerate(uses):
+        if sort == "alignment" and use.use == NONE:
+            continue
         where = f"{source.label}: {key}[{index}]"
         entry = catalogue.find(sort, use.use, where)
         standardise = getattr(use, "standardise", None)
@@ -229,11 +238,10 @@ def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candid
                     f"{' or '.join(choice.entry.kinds)}, but {modality!r} of dataset "
                     f"{samples.name!r} is {kind}{did_you_mean(choice.name, fitting)}"
                 )
-    aligned = [use for use in matrix.alignments if use.use != "none"]
     alignments: list[Choice | None] = list(
-        choices(aligned, "alignment", "alignments", source, catalogue)
+        choices(matrix.alignments, "alignment", "alignments", source, catalogue)
     )
-    if len(aligned) < len(matrix.alignments):
+    if any(use.use == NONE for use in matrix.alignments):
         alignments.insert(0, None)
     return Candidates(
         encoders,
@@ -324,6 +332,7 @@ def cells(
     for modalities, encoders, alignment, fusion, head in combinations:
         incomplete = any(samples.missing(m).any() for m in modalities)
         for policy in matrix.missing if incomplete else [""]:
+            first: dict[int, int] = {}
             for seed, part in _replicates(matrix.seeds, parts):
                 cell = Cell(
                     samples.name, modalities, encoders, fusion, head, part, seed,
@@ -332,7 +341,7 @@ def cells(
                 if cell.id in seen:
                     continue  # the same combination written twice
                 seen.add(cell.id)
-                reason = _left_out(cell, matrix.seeds[0], matrix.exclude)
+                reason = _left_out(cell, matrix.exclude) or _repeated(cell, first)
                 yield skip(cell, reason) if reason else cell
 
 
@@ -363,16 +372,21 @@ def _replicates(seeds: Sequence[int], parts: Sequence[Part]) -> Iterator[tuple[i
                 yield seed, part
 
 
-def _left_out(cell: Cell, first_seed: int, excluded: Sequence[Mapping[str, Any]]) -> str:
+def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
     if cell.fusion is not None and len(cell.modalities) == 1:
         return "the dataset has one modality: nothing to fuse"
     for index, rule in enumerate(excluded):
         if all(str(cell.axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
-    depends = cell.part.seed is not None or any("seed" in c.asks for c in cell.choices.values())
-    if not depends and cell.seed != first_seed:
-        return f"nothing in it depends on the seed: it equals seed {first_seed}"
     return ""
+
+
+def _repeated(cell: Cell, first: dict[int, int]) -> str:
+    """Say that a cell equals that of an earlier seed; ``first`` keeps each fold's first seed."""
+    if cell.part.seed is not None or any("seed" in c.asks for c in cell.choices.values()):
+        return ""
+    seed = first.setdefault(cell.part.fold, cell.seed)
+    return "" if seed == cell.seed else f"nothing in it depends on the seed: it equals seed {seed}"
 
 
 def _texts(value: Any) -> list[str]:

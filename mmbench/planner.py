@@ -115,7 +115,7 @@ class Planner:
         return {
             "sort": choice.entry.sort,
             "name": choice.name,
-            "params": json.loads(canonical(choice.params)),
+            "params": json.loads(canonical(choice.chosen)),
             "seed": seed,
             "sparse": choice.entry.sparse,
             "identity": hashlib.sha256(canonical(identity).encode()).hexdigest()[:16],

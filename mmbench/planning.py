@@ -258,7 +258,8 @@ class _Draft:
         _check_unique([use.use for use in listed], "metrics")
         names = {use.use for use in listed}
         standard = [Use(use=name) for name in METRICS if name in known and name not in names]
-        if matrix_file.metric not in {*names, *(use.use for use in standard)}:
+        given = "metric" in matrix_file.model_fields_set
+        if given and matrix_file.metric not in {*names, *(use.use for use in standard)}:
             self.catalogue.find("metric", matrix_file.metric, "metric")
             listed = [*listed, Use(use=matrix_file.metric)]
         return [

@@ -59,7 +59,7 @@ def make_table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> pd.Da
     for name in names:
         values = [row.get(name) for row in listed]
         if name in _TEXT or name.startswith("encoder_"):
-            table[name] = pd.Series(["" if v is None else str(v) for v in values], dtype=object)
+            table[name] = pd.Series(["" if v is None else str(v) for v in values], dtype="str")
         elif name in _INTEGER:
             table[name] = pd.array(values, dtype="Int64")
         else:

@@ -24,8 +24,8 @@ class Schedule:
     Attributes
     ----------
     outcomes : dict of str to (Job, Outcome)
-        By key: how each settled job ended. A job whose input failed has that input's outcome,
-        with the job that failed.
+        By key: how each settled job ended. A job whose inputs failed has the outcome of the job
+        that failed, of several the first in the plan's order: not in time, which is chance.
     """
 
     def __init__(self, graph: JobGraph, store: Store) -> None:
@@ -35,6 +35,7 @@ class Schedule:
         self._rank = {key: rank for rank, key in enumerate(graph.jobs)}
         self._unmet: dict[str, set[str]] = {}
         self._dependents: dict[str, list[str]] = {}
+        self._blamed: dict[str, tuple[Job, Outcome]] = {}
         self._ready: list[tuple[int, str]] = []
         self._repairs: dict[tuple[str, str], int] = {}
 
@@ -101,24 +102,31 @@ class Schedule:
         """Record an outcome, a failure for all that needs it too; return the keys settled."""
         if outcome.status == "damaged":
             outcome = Outcome("failed", f"its stored input {outcome.reason} is damaged each time")
-        stack, settled = [job.key], []
+        stack, settled = [(job.key, job, outcome)], []
         while stack:
-            key = stack.pop()
+            key, origin, ended = stack.pop()
             if self._unmet.pop(key, None) is None:
                 continue
-            self.outcomes[key] = (job, outcome)
+            self.outcomes[key] = (origin, ended)
             settled.append(key)
-            dependents = self._dependents.pop(key, [])
-            if outcome.status != "ok":
-                stack.extend(dependents)
-                continue
-            for dependent in dependents:
+            for dependent in self._dependents.pop(key, []):
                 unmet = self._unmet.get(dependent)
-                if unmet is not None and key in unmet:
-                    unmet.remove(key)
-                    if not unmet:
-                        heapq.heappush(self._ready, (self._rank[dependent], dependent))
+                if unmet is None or key not in unmet:
+                    continue
+                unmet.remove(key)
+                if ended.status != "ok":
+                    self._blame(dependent, origin, ended)
+                if not unmet and dependent in self._blamed:
+                    stack.append((dependent, *self._blamed.pop(dependent)))
+                elif not unmet:
+                    heapq.heappush(self._ready, (self._rank[dependent], dependent))
         return settled
+
+    def _blame(self, key: str, failed: Job, outcome: Outcome) -> None:
+        """Note that a job cannot be done, and which is the first in the plan to prevent it."""
+        known = self._blamed.get(key)
+        if known is None or self._rank[failed.key] < self._rank[known[0].key]:
+            self._blamed[key] = (failed, outcome)
 
     def _repair(self, job: Job, damaged: str) -> bool:
         """Have a damaged input made anew and the job done after it; False where that is no use."""

@@ -229,8 +229,8 @@ def _cut(
                 f"{len(np.unique(groups))} groups are left to divide"
             )
         taken, n_splits = _fraction(share, most)
-        tests = [test for _, test in _divide(labels, groups, n_splits, state)[:taken]]
-        second = np.sort(np.concatenate(tests))
+        tests = [test for _, test in _divide(labels, groups, n_splits, state)]
+        second = np.sort(np.concatenate(tests[: min(taken, len(tests) - 1)]))
         return np.delete(rows, second), rows[second]
     try:
         first, second = train_test_split(rows, test_size=share, stratify=labels, random_state=state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -99,9 +100,13 @@ class Projected:
 
 
 class Picky:
-    """Raises at the first item."""
+    """Raises at the first item, at once or after a while."""
+
+    def __init__(self, *, seconds: float = 0.0) -> None:
+        self.seconds = seconds
 
     def encode(self, items: Any) -> np.ndarray:
+        time.sleep(self.seconds)
         raise ValueError("cannot read | <b>this</b> *item*")
 
 
@@ -277,11 +282,11 @@ class TopTwo:
 
 
 class Errors:
-    """How many samples are labelled wrong; does not apply where there is none."""
+    """How many samples are labelled wrong; does not apply to fewer than three."""
 
     higher_is_better = False
     needs = "labels"
 
     def __call__(self, truth: Any, predicted: Any, probabilities: Any) -> float:
         wrong = int((truth != predicted).sum())
-        return float(wrong) if wrong else float("nan")
+        return float(wrong) if wrong >= 3 else float("nan")

@@ -186,7 +186,7 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
         at_first = name == metric and not several
         columns.append(Column(name, True, descending, sorted=order if at_first else ""))
     columns.append(Column("cells", True, True))
-    columns += [Column(phase.removesuffix("_s") + " s", True) for phase in pictures.PHASES]
+    columns.append(Column("cost s", True))
     rows = []
     for of_dataset in by_dataset:
         for row in content.ranked(of_dataset, metric).to_dict("records"):
@@ -197,9 +197,8 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
             ]
             planned = round(row["n"] / row["coverage"]) if row["n"] else 0
             fields.append(Field(f"{row['n']} of {planned}" if planned else "0", str(row["n"])))
-            fields += [
-                Field(content.seconds(row[phase]), _number(row[phase])) for phase in pictures.PHASES
-            ]
+            cost = pictures.cost(row)
+            fields.append(Field(content.seconds(cost), _number(cost)))
             rows.append(list(zip(columns, fields, strict=True)))
     return Grid(columns, rows)
 

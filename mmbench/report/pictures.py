@@ -121,20 +121,21 @@ def bars(rows: pd.DataFrame, table: pd.DataFrame, metric: str) -> list[Bar]:
     done = table[table["status"] == "ok"]
     shared = done.groupby(KEYS, sort=False)["cost_s_shared"].mean().to_dict()
     known = ranked(rows[rows[list(PHASES)].notna().all(axis=1)], metric).to_dict("records")
-    longest = max((_total(row) for row in known), default=0.0) or 1.0
+    longest = max((cost(row) for row in known), default=0.0) or 1.0
     return [
         Bar(
             combination(row),
             tuple(row[phase] for phase in PHASES),
             tuple(round(100 * row[phase] / longest, 2) for phase in PHASES),
-            _total(row),
+            cost(row),
             shared[tuple(row[key] for key in KEYS)],
         )
         for row in known
     ]
 
 
-def _total(row: Mapping[str, Any]) -> float:
+def cost(row: Mapping[str, Any]) -> float:
+    """Return what a cell of a combination costs by itself, in seconds; NaN where unknown."""
     return float(sum(row[phase] for phase in PHASES))
 
 
@@ -174,11 +175,11 @@ def scatter(rows: pd.DataFrame, metric: str) -> Scatter | None:
     """Lay out the combinations of one dataset by cost (logarithmic) and quality."""
     width, height, left, right, top, bottom = 480, 320, 52, 14, 16, 276
     known = rows[rows[[metric, *PHASES]].notna().all(axis=1)].to_dict("records")
-    known = [row for row in known if _total(row) > 0]
+    known = [row for row in known if cost(row) > 0]
     if not known:
         return None
-    x_low, x_high, x_values = _log_axis([_total(row) for row in known])
-    y_low, y_high, y_values = _axis([row[metric] for row in known])
+    x_low, x_high, x_values = _log_axis([cost(row) for row in known])
+    y_low, y_high, y_values, decimals = _axis([row[metric] for row in known])
 
     def across(cost: float) -> float:
         share = (math.log10(cost) - x_low) / (x_high - x_low)
@@ -190,10 +191,10 @@ def scatter(rows: pd.DataFrame, metric: str) -> Scatter | None:
     points = [
         Point(
             combination(row),
-            _total(row),
+            cost(row),
             row[metric],
             row["level"] if row["level"] in LEVELS else "none",
-            across(_total(row)),
+            across(cost(row)),
             down(row[metric]),
         )
         for row in known
@@ -208,7 +209,7 @@ def scatter(rows: pd.DataFrame, metric: str) -> Scatter | None:
         tuple(points),
         tuple(sorted((p for p in points if p.rank), key=lambda p: p.rank)),
         tuple((across(value), f"{value:g}") for value in x_values),
-        tuple((down(value), f"{value:g}") for value in y_values),
+        tuple((down(value), f"{value:.{decimals}f}") for value in y_values),
         tuple(level for level in LEVELS if any(p.level == level for p in points)),
     )
 
@@ -223,15 +224,15 @@ def front(points: Sequence[Point], metric: str) -> list[Point]:
     return found
 
 
-def _axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
-    """Return the ends of an axis and about five round ticks within."""
+def _axis(values: Sequence[float]) -> tuple[float, float, list[float], int]:
+    """Return the ends of an axis, about five round ticks within, and the decimals they need."""
     low, high = min(values), max(values)
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.05
     low, high = low - pad, high + pad
-    power = 10 ** math.floor(math.log10((high - low) / 4))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= (high - low) / 5)
+    power = math.floor(math.log10((high - low) / 5))
+    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= (high - low) / 5)
     ticks = range(math.ceil(low / step), math.floor(high / step) + 1)
-    return low, high, [round(n * step, 12) for n in ticks]
+    return low, high, [n * step for n in ticks], max(0, -power)
 
 
 def _log_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:

@@ -1,4 +1,4 @@
-"""Encoders of hand-made features: vectors as they are, HOG for images, tf-idf for text."""
+"""Encoders of hand-made features, for vectors, images, text and sound."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         summary="histogram of oriented gradients (Dalal and Triggs 2005)",
     )
     register(
+        "colour-histogram",
+        "mmbench_features.colour:ColourHistogram",
+        kind="image",
+        summary="shares of red, green and blue (Swain and Ballard 1991)",
+    )
+    register(
+        "mfcc",
+        "mmbench_features.mfcc:Mfcc",
+        kind="audio",
+        summary="mel-frequency cepstral coefficients over time (Davis and Mermelstein 1980)",
+    )
+    register(
         "tf-idf",
         "mmbench_features.tfidf:TfIdf",
         kind="text",
@@ -30,4 +42,13 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         standardise=False,
         sparse=True,
         summary="weighted word and character n-grams, for any script",
+    )
+    register(
+        "bag-of-words",
+        "mmbench_features.words:BagOfWords",
+        kind="text",
+        trained=True,
+        standardise=False,
+        sparse=True,
+        summary="counts of words, a Chinese character being one",
     )

@@ -5,11 +5,14 @@ Probabilities come as a mapping from modality to ``(n, k)``, column j for label 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
+
+from mmbench_fusions.weights import normalised
 
 TIE_BREAK = 1e-9
 """What `Vote` adds to the class it decides for, in votes."""
@@ -22,6 +25,83 @@ class MeanProbability:
         """Return the mean over modalities, shape (n, k)."""
         mean: np.ndarray = np.mean(list(probabilities.values()), axis=0)
         return mean
+
+
+class WeightedMean:
+    """The weighted mean of the modalities' class probabilities.
+
+    Parameters
+    ----------
+    weights : list of float, optional
+        One per modality, in the dataset's order, not negative; scaled to sum to 1. Default: equal.
+    """
+
+    def __init__(self, *, weights: list[float] | None = None) -> None:
+        self.weights = weights
+
+    def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the weighted mean over modalities, shape (n, k).
+
+        Raises
+        ------
+        ValueError
+            If the weights are not one per modality, finite, not negative and not all 0.
+        """
+        weights = normalised(self.weights, len(probabilities))
+        mean: np.ndarray = np.average(list(probabilities.values()), axis=0, weights=weights)
+        return mean
+
+
+class Rule:
+    """A fixed rule over the modalities, class by class.
+
+    Parameters
+    ----------
+    formula : callable
+        Takes probabilities (m, n, k) to probabilities (n, k).
+
+    References
+    ----------
+    Kittler, Hatef, Duin and Matas, "On combining classifiers", IEEE Transactions on Pattern
+    Analysis and Machine Intelligence 20(3), 1998.
+    """
+
+    def __init__(self, formula: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.formula = formula
+
+    def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return class probabilities, shape (n, k)."""
+        return self.formula(np.stack(list(probabilities.values())))
+
+
+def product_rule() -> Rule:
+    """Build the product of the probabilities, scaled to sum to 1.
+
+    It takes the modalities to be independent given the class, and the classes equally frequent.
+    A probability of 0 counts as the smallest positive number: it rules the class out unless every
+    class is ruled out.
+    """
+
+    def product(stacked: np.ndarray) -> np.ndarray:
+        smallest = np.finfo(np.float64).tiny
+        scaled: np.ndarray = softmax(np.log(np.maximum(stacked, smallest)).sum(axis=0), axis=1)
+        return scaled
+
+    return Rule(product)
+
+
+def max_rule() -> Rule:
+    """Build the largest probability of each class, scaled to sum to 1.
+
+    It takes the classes to be equally frequent.
+    """
+
+    def largest(stacked: np.ndarray) -> np.ndarray:
+        most = stacked.max(axis=0)
+        scaled: np.ndarray = most / most.sum(axis=1, keepdims=True)
+        return scaled
+
+    return Rule(largest)
 
 
 class Vote:

@@ -18,7 +18,20 @@ def test_names_levels_and_flags():
     assert all(flags[name].pop("summary") for name in flags)
     assert flags == {
         "concat": {"level": "feature", "sparse": True},
+        "weighted-sum": {"level": "feature"},
+        "learned-weighted-sum": {
+            "level": "feature",
+            "trained": True,
+            "supervised": True,
+            "out_of_fold": True,
+        },
+        "product": {"level": "feature"},
+        "max": {"level": "feature"},
+        "mean": {"level": "feature"},
         "mean-probability": {"level": "decision"},
+        "weighted-mean": {"level": "decision"},
+        "product-rule": {"level": "decision"},
+        "max-rule": {"level": "decision"},
         "vote": {"level": "decision"},
         "stacking": {"level": "decision", "trained": True},
     }

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmbench_fusions.decision import WeightedMean
+from mmbench_fusions.feature import WeightedSum
+from mmbench_fusions.weights import learned, normalised
+from sklearn.metrics import log_loss
+
+
+def test_given_weights_are_scaled_and_default_to_equal_ones():
+    np.testing.assert_allclose(normalised([2, 1, 1], 3), [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(normalised(None, 4), [0.25] * 4)
+    np.testing.assert_allclose(normalised([0, 5], 2), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        ([1.0], "one per modality is needed, and there are 2"),
+        ([1.0, 1.0, 1.0], "one per modality is needed, and there are 2"),
+        ([], "one per modality is needed, and there are 2"),
+        ([0.5, -0.1], "not negative"),
+        ([0.0, 0.0], "not all 0"),
+        ([1.0, float("nan")], "finite"),
+        ([1.0, float("inf")], "finite"),
+    ],
+)
+def test_wrong_weights_are_one_clear_line(weights, reason):
+    parts = {"a": np.full((3, 2), 0.5), "b": np.full((3, 2), 0.5)}
+    for use in (
+        lambda: WeightedSum(weights=weights).transform(parts),
+        lambda: WeightedMean(weights=weights).predict_proba(parts),
+    ):
+        with pytest.raises(ValueError, match=reason) as caught:
+            use()
+        assert str(caught.value).startswith(f"weights = {weights}: ")
+        assert "\n" not in str(caught.value)
+
+
+def out_of_fold(sharpness, labels, k, rng):
+    """Heads of which some know more than others."""
+    return {
+        f"m{i}": (1 - s) * rng.dirichlet(np.ones(k), len(labels)) + s * np.eye(k)[labels]
+        for i, s in enumerate(sharpness)
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.floats(0, 0.9), min_size=2, max_size=4),
+    st.integers(2, 4),
+    st.integers(0, 1000),
+)
+def test_no_other_weights_have_less_log_loss(sharpness, k, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, k, 80)
+    parts = out_of_fold(sharpness, labels, k, rng)
+    weights = learned(parts, labels)
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights.sum(), 1, rtol=1e-12)
+
+    def loss(w):
+        mixed = np.tensordot(w, np.stack(list(parts.values())), axes=1)
+        return log_loss(labels, mixed, labels=range(k))
+
+    m = len(parts)
+    others = [*np.eye(m), *rng.dirichlet(np.ones(m), 30)]
+    near = [0.99 * weights + 0.01 * other for other in others]
+    assert loss(weights) <= min(map(loss, [*others, *near])) + 1e-9
+
+
+def test_two_weights_equal_a_search_along_the_line():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 300)
+    parts = out_of_fold([0.3, 0.2], labels, 3, rng)
+    first, second = parts.values()
+    line = np.linspace(0, 1, 2001)
+    losses = [log_loss(labels, w * first + (1 - w) * second) for w in line]
+    assert 0.05 < line[np.argmin(losses)] < 0.95
+    np.testing.assert_allclose(learned(parts, labels)[0], line[np.argmin(losses)], atol=1e-3)
+
+
+def test_heads_that_were_wrong_for_certain_still_give_weights():
+    labels = np.array([0, 1, 0, 1])
+    sure = np.eye(2)[labels]
+    wrong = {"a": 1 - sure, "b": 1 - sure}
+    np.testing.assert_allclose(learned(wrong, labels), [0.5, 0.5])
+    np.testing.assert_allclose(learned({"a": 1 - sure, "b": sure}, labels), [0, 1], atol=1e-6)

@@ -1,0 +1,230 @@
+"""The encoder ``timm``: what a network makes of images before its classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mmbench_timm import identity
+
+if TYPE_CHECKING:
+    import torch
+
+LOCAL, HUB = "local-dir:", "hf-hub:"
+
+
+class TimmEncoder:
+    """Pooled features of a frozen network of timm.
+
+    The network is built without its classifier (``num_classes=0``) and run in float32, its
+    images prepared as timm does for that network outside training: resized, cropped in the
+    centre and normalised. An image is turned as its EXIF orientation says and made RGB.
+
+    Parameters
+    ----------
+    model : str
+        A name of timm's, with or without the tag of its weights (``resnet18``,
+        ``resnet18.a1_in1k``); ``local-dir:FOLDER``, a folder that timm wrote, relative to the
+        working directory; or ``hf-hub:OWNER/NAME``, with ``@REVISION`` if wanted.
+    pretrained : bool, default True
+        Whether the network has the weights that ``model`` names, or random ones.
+    checkpoint : Path, optional
+        A file with the weights, ``.safetensors`` or PyTorch's own, instead of those that
+        ``model`` names. A classifier in it is left out.
+    initialisation : int, default 0
+        Seed of random weights, the same in every cell.
+    batch_size : int, default 32
+        Images computed at once.
+    device : {"cpu", "cuda"}, default "cpu"
+        Given by mmbench.
+    threads : int, default 1
+        Given by mmbench.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no weights: neither here nor, within reach, on the hub.
+    ValueError
+        If a checkpoint belongs to another network.
+    RuntimeError
+        If timm knows no such network, or there is no CUDA device where one was asked for.
+
+    References
+    ----------
+    Wightman, "PyTorch image models", 2019, https://github.com/huggingface/pytorch-image-models.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        pretrained: bool = True,
+        checkpoint: Path | None = None,
+        initialisation: int = 0,
+        batch_size: int = 32,
+        device: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        import timm
+        import torch
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise RuntimeError("device 'cuda' was asked for, but torch finds no CUDA device")
+        self.model = model
+        self.pretrained = pretrained
+        self.checkpoint = checkpoint
+        self.initialisation = initialisation
+        self.batch_size = batch_size
+        self.device = device
+        self.threads = threads
+        torch.set_num_threads(threads)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(initialisation)
+            network = self._build()
+        self._network = network.to(device).eval()
+        data: Any = timm.data  # untyped
+        config = data.resolve_model_data_config(network)
+        self._prepare = data.create_transform(**config, is_training=False)
+
+    @classmethod
+    def cache_key(
+        cls,
+        *,
+        model: str,
+        pretrained: bool = True,
+        checkpoint: Path | None = None,
+        initialisation: int = 0,
+        **_: Any,
+    ) -> str:
+        """Return the identity of the weights: the seed, the hash of local files, a hub commit.
+
+        Hub weights that are not in the local cache are looked up on the hub; if it cannot be
+        reached, the identity is the repository's name.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a local file or folder is not there.
+        """
+        if checkpoint is not None:
+            origin = identity.content(checkpoint)
+        else:
+            origin = "pretrained" if pretrained else f"random {initialisation}"
+        if model.startswith(LOCAL):
+            return f"{origin} {identity.content(Path(model.removeprefix(LOCAL)))}"
+        repository = ""
+        if model.startswith(HUB):
+            repository = model.removeprefix(HUB)
+        elif pretrained and checkpoint is None:
+            repository = identity.repositories().get(model, "")
+        if not repository:
+            return origin
+        try:
+            return f"{origin} {identity.pinned(repository)}"
+        except Exception:  # the cells themselves say that the hub cannot be reached
+            return f"{origin} {repository}"
+
+    @classmethod
+    def facts(
+        cls, *, pretrained: bool = True, checkpoint: Path | None = None, **_: Any
+    ) -> dict[str, str]:
+        """Return what the table says of the weights: random, pretrained, or the checkpoint."""
+        if checkpoint is not None:
+            return {"weights": checkpoint.name}
+        return {"weights": "pretrained" if pretrained else "random"}
+
+    def encode(self, items: Sequence[Image.Image]) -> np.ndarray:
+        """Embed images of any size and mode.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, d)
+            ``d`` is the network's number of features.
+        """
+        import torch
+
+        pieces = []
+        with torch.inference_mode():
+            for start in range(0, len(items), self.batch_size):
+                images = [self._prepare(rgb(i)) for i in items[start : start + self.batch_size]]
+                pieces.append(self._network(torch.stack(images).to(self.device)).cpu())
+        embedded: np.ndarray = torch.cat(pieces).numpy()
+        return embedded
+
+    def _build(self) -> torch.nn.Module:
+        """Return the network on the CPU, without its classifier."""
+        import timm
+
+        pretrained = self.pretrained and self.checkpoint is None
+        name, overlay = self.model, None
+        if name.startswith(HUB):
+            name = HUB + self._pinned(name.removeprefix(HUB))
+        elif pretrained and not name.startswith(LOCAL):
+            config = timm.get_pretrained_cfg(name)
+            if config is not None and config.hf_hub_id:
+                overlay = {"hf_hub_id": self._pinned(config.hf_hub_id)}
+        try:
+            if pretrained and name.startswith((LOCAL, HUB)):
+                # Without its classifier a network takes the weights that fit and leaves the others
+                # random; with it, timm refuses those of another network.
+                timm.create_model(name, pretrained=True)
+            network: torch.nn.Module = timm.create_model(
+                name, pretrained=pretrained, pretrained_cfg_overlay=overlay, num_classes=0
+            )
+        except OSError as error:
+            if name.startswith(LOCAL):
+                raise
+            raise self._no_weights(error) from error
+        if self.checkpoint is not None:
+            _load(network, self.checkpoint, name)
+        return network
+
+    def _pinned(self, repository: str) -> str:
+        try:
+            return identity.pinned(repository)
+        except Exception as error:
+            raise self._no_weights(error) from error
+
+    def _no_weights(self, error: Exception) -> FileNotFoundError:
+        """Say in one line what was wanted and how to supply it."""
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        cause = cause if len(cause) <= 160 else f"{cause[:157]}..."
+        return FileNotFoundError(
+            f"no weights for {self.model!r}, neither in the hub cache nor from the hub ({cause}); "
+            "supply them by a cache that has them (HF_HOME), model = 'local-dir:FOLDER' or "
+            "checkpoint = 'FILE', or set pretrained = false for random ones"
+        )
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """Return an image of any mode as RGB: turned upright, transparent parts on white.
+
+    Of 16-bit grey values the upper 8 bits are taken; other values beyond 255 are cut off.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _load(network: torch.nn.Module, file: Path, name: str) -> None:
+    """Load a checkpoint that is to have all of the network's weights, and a classifier at most."""
+    import timm
+
+    missing, unexpected = timm.models.load_checkpoint(
+        network, str(file), strict=False, weights_only=True
+    )
+    if unexpected:
+        unexpected = set(unexpected) - timm.create_model(name).state_dict().keys()
+    if missing or unexpected:
+        raise ValueError(
+            f"{file} is no checkpoint of {name!r}: {len(missing)} of the network's weights are not "
+            f"in it, and {len(unexpected)} in it are not the network's"
+        )
