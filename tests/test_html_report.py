@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -76,10 +77,6 @@ def fused(number: int, **given: Any) -> dict[str, Any]:
     """Return a row that fuses two modalities."""
     both = {"modalities": "image+文本", "encoders": "hog+tf-idf", "encoder_文本": "tf-idf"}
     return row(number, **{**both, "fusion": "concat", "level": "feature", **given})
-
-
-def numbered(make: Iterable[Callable[[int], dict[str, Any]]]) -> list[dict[str, Any]]:
-    return [each(number) for number, each in enumerate(make)]
 
 
 def matrix_rows() -> list[dict[str, Any]]:
@@ -250,12 +247,11 @@ def test_heat_maps_hold_the_best_of_each_place(tmp_path: Path, metric: str) -> N
     table = write_run(tmp_path / "run", matrix_rows(), metric)
     summary = face.summarise(table)
     found: list[float] = []
-    for dataset, rows in summary.groupby("dataset"):
+    for _, rows in summary.groupby("dataset"):
         heat = pictures.heat_maps(rows, metric)
         assert heat is not None
         scale, maps = heat
-        ends = (rows[metric].min(), rows[metric].max())
-        assert (scale.worst, scale.best) == (ends if metric == "accuracy" else ends[::-1])
+        shown: list[float] = []
         assert [each.head for each in maps] == ["svm", "forest"]
         for each in maps:
             assert each.fusions == ("none", "concat", "vote")
@@ -268,13 +264,15 @@ def test_heat_maps_hold_the_best_of_each_place(tmp_path: Path, metric: str) -> N
                     if tile:
                         best = values.min() if metric == "log_loss" else values.max()
                         assert tile.value == best
-                        found.append(best)
-        assert dataset in html.render(table)
+                        shown.append(best)
+        ends = (min(shown), max(shown))
+        assert (scale.worst, scale.best) == (ends if metric == "accuracy" else ends[::-1])
+        found += shown
     page = Page(html.render(table))
     tables = [t for t in page.tables if t[0][0][0] == "encoders"]
     assert len(tables) == 4
-    shown = [float(value) for t in tables for line in t[1:] for _, value in line if value]
-    assert sorted(shown) == sorted(found)
+    told = [float(value) for t in tables for line in t[1:] for _, value in line if value]
+    assert sorted(told) == sorted(found)
 
 
 def test_cost_is_told_by_phase_and_in_all(tmp_path: Path) -> None:
@@ -315,19 +313,17 @@ def test_the_front_is_what_nothing_dominates(pairs: list[tuple[float, float]], u
 
 @given(st.lists(st.tuples(st.floats(1e-6, 1e6), st.floats(-1e3, 1e3)), min_size=1, max_size=20))
 def test_points_and_ticks_lie_within_the_drawing(pairs: list[tuple[float, float]]) -> None:
-    rows = pd.DataFrame(
-        [
-            {**row(0), "accuracy": quality, "embed_s": 0.0, "fit_s": cost, "predict_s": 0.0}
-            for cost, quality in pairs
-        ]
-    )
+    costs, qualities = zip(*pairs, strict=True)
+    rows = pd.DataFrame([row(0)] * len(pairs))
+    rows = rows.assign(accuracy=qualities, embed_s=0.0, fit_s=costs, predict_s=0.0)
     drawn = pictures.scatter(rows, "accuracy")
     assert drawn is not None
     across = [p.x for p in drawn.points] + [x for x, _ in drawn.x_ticks]
     down = [p.y for p in drawn.points] + [y for y, _ in drawn.y_ticks]
     assert all(drawn.left <= x <= drawn.width for x in across)
     assert all(0 <= y <= drawn.bottom for y in down)
-    assert len({label for _, label in drawn.y_ticks}) == len(drawn.y_ticks) >= 3
+    for ticks in (drawn.x_ticks, drawn.y_ticks):
+        assert 2 <= len({label for _, label in ticks}) == len(ticks) <= 9
     by_cost = sorted(drawn.points, key=lambda p: p.cost)
     assert [p.x for p in by_cost] == sorted(p.x for p in by_cost)
 
@@ -599,3 +595,149 @@ def test_a_run_ends_with_its_report(manifest: Callable[..., dict[str, Any]]) -> 
     assert {line[0][0] for line in page.table("class")[1:]} == {"猫", SCRIPT}
     assert "mmbench run matrix.toml" in page.text
     assert 'name = "末"' in page.text
+
+
+# --- in a browser ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("chromium or chromedriver is not on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield started
+    started.quit()
+
+
+def opened(browser: Any, table: pd.DataFrame, folder: Path) -> Any:
+    """Open a table's report from disk."""
+    for log in ("browser", "performance"):
+        browser.get_log(log)  # what came before
+    browser.get(html.write_html(table, folder).as_uri())
+    return browser
+
+
+def shown_rows(browser: Any, column: str) -> list[str]:
+    """Return a column of the rows that are shown."""
+    script = """
+        const table = document.getElementById("combinations");
+        const names = [...table.tHead.rows[0].cells].map((cell) => cell.innerText.trim());
+        const rows = [...table.tBodies[0].rows].filter((row) => row.offsetParent !== null);
+        return rows.map((row) => row.cells[names.indexOf(arguments[0])].textContent);
+    """
+    found: list[str] = browser.execute_script(script, column)
+    return found
+
+
+def header(browser: Any, column: str) -> Any:
+    """Return the header cell of a column."""
+    cells = browser.find_elements("css selector", "#combinations thead th")
+    return next(cell for cell in cells if cell.text.strip() == column)
+
+
+@pytest.mark.browser
+def test_the_table_is_sorted_by_its_headers(tmp_path: Path, browser: Any) -> None:
+    rows = [each for each in matrix_rows() if each["dataset"] == "pets"]
+    rows.append(fused(99, fusion="moe", head="", status="failed", reason="boom"))
+    table = write_run(tmp_path / "run", rows)
+    summary = face.summarise(table)
+    opened(browser, table, tmp_path / "run")
+    assert header(browser, "accuracy").get_attribute("aria-sort") == "descending"
+    for name, ascending in (("log_loss", True), ("f1_macro", False)):
+        button = header(browser, name).find_element("tag name", "button")
+        for order in (ascending, not ascending):
+            button.send_keys("\n")  # by keyboard
+            values = summary[name].dropna().sort_values(ascending=order)
+            told = [text.split()[0] for text in shown_rows(browser, name)[:-1]]
+            assert told == [f"{value:.3f}" for value in values]
+            assert shown_rows(browser, "fusion")[-1] == "moe"  # what has no figure is last
+            state = header(browser, name).get_attribute("aria-sort")
+            assert state == ("ascending" if order else "descending")
+        assert header(browser, "accuracy").get_attribute("aria-sort") is None
+    header(browser, "params").find_element("tag name", "button").click()
+    params = [text for text in shown_rows(browser, "params") if text]
+    assert params == ["encoder.image: size=4"] * 2 + ["encoder.image: size=8"] * 2
+
+
+@pytest.mark.browser
+def test_rows_are_chosen_by_text_and_by_axis(tmp_path: Path, browser: Any) -> None:
+    from selenium.webdriver.support.select import Select
+
+    opened(browser, write_run(tmp_path / "run", matrix_rows()), tmp_path / "run")
+    told = browser.find_element("css selector", "#choose output")
+    words = browser.find_element("css selector", "#choose input")
+    selects = {
+        each.get_attribute("name"): Select(each)
+        for each in browser.find_elements("css selector", "#choose select")
+    }
+    assert set(selects) == {"dataset", "modalities", "fusion", "head"}
+    assert told.text == "20 of 20 combinations"
+    selects["dataset"].select_by_visible_text("宠物")
+    assert told.text == "10 of 20 combinations"
+    assert set(shown_rows(browser, "dataset")) == {"宠物"}
+    selects["modalities"].select_by_visible_text("image+文本")
+    selects["head"].select_by_visible_text("forest")
+    assert told.text == "3 of 20 combinations"
+    words.send_keys("SIZE=8 concat")
+    assert shown_rows(browser, "params") == ["encoder.image: size=8"]
+    words.send_keys(" nowhere")
+    assert told.text == "0 of 20 combinations"
+    browser.find_element("css selector", "#choose button").click()
+    assert len(shown_rows(browser, "head")) == 20
+    words.send_keys("文本 vote")
+    assert set(shown_rows(browser, "fusion")) == {"vote"}
+    assert told.text == "4 of 20 combinations"
+
+
+@pytest.mark.browser
+def test_a_hostile_run_does_nothing_in_a_browser(tmp_path: Path, browser: Any) -> None:
+    from selenium.webdriver.support.select import Select
+
+    table = write_run(tmp_path / "run", hostile_rows(), **HOSTILE)
+    opened(browser, table, tmp_path / "run")
+    fusion = Select(browser.find_element("css selector", "select[name=fusion]"))
+    fusion.select_by_value(f"={IMAGE}")
+    assert shown_rows(browser, "fusion") == [IMAGE]
+    browser.find_element("css selector", "details").click()
+    assert browser.get_log("browser") == []  # nor has the policy blocked anything
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = {
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    }
+    assert {url for url in urls if not url.startswith("data:")} == {browser.current_url}
+    assert browser.find_elements("css selector", "img") == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_fits_phone_and_desk_light_and_dark(
+    tmp_path: Path, browser: Any, width: int, theme: str
+) -> None:
+    long = "an-endless-name" * 20
+    rows = matrix_rows() + hostile_rows()
+    rows += [fused(50, dataset=long, head=long, encoder_image=long, fusion=long)]
+    rows += [fused(51, fusion="moe", status="failed", reason=long * 3)]
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        opened(browser, write_run(tmp_path / "run", rows, run=long), tmp_path / "run")
+        script = "return document.documentElement.scrollWidth"
+        assert browser.execute_script(script) <= width
+        script = "return getComputedStyle(document.body).backgroundColor"
+        dark = browser.execute_script(script) != "rgb(255, 255, 255)"
+        assert dark == (theme == "dark")
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,8 @@ class Field:
 
     text: str
     value: str
+    layout: str = "n"
+    """Its class in the style sheet."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
     rows = []
     for of_dataset in by_dataset:
         for row in content.ranked(of_dataset, metric).to_dict("records"):
-            fields = [Field(_name(axis, row[axis]), row[axis]) for axis in axes]
+            fields = [_name(axis, row[axis]) for axis in axes]
             fields += [
                 Field(content.figure(row[name], row[f"{name}_std"]), _number(row[name]))
                 for name in metrics
@@ -203,8 +206,13 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
     return Grid(columns, rows)
 
 
-def _name(axis: str, value: str) -> str:
-    return "; ".join(content.options(value)) if axis == "params" else value
+def _name(axis: str, value: str) -> Field:
+    """Lay out a name: short ones stay on their line, endless words are broken anywhere."""
+    text = "; ".join(content.options(value)) if axis == "params" else value
+    layout = "step" if axis in ("fusion", "head") else "axis"
+    if any(len(word) > 32 for word in re.split(r"[\s+]", text)):
+        layout = "long"
+    return Field(text, value, layout)
 
 
 def _number(value: float) -> str:

@@ -59,9 +59,10 @@ def heat_maps(rows: pd.DataFrame, metric: str) -> tuple[Scale, list[HeatMap]] | 
     done = ranked(rows[rows[metric].notna()], metric)
     if done.empty:
         return None
-    scale = Scale(done[metric].iloc[-1], done[metric].iloc[0])
     place = ["head", "modalities", "encoders", "fusion"]
-    values = done.drop_duplicates(place).set_index(place)[metric].to_dict()
+    best = done.drop_duplicates(place)
+    scale = Scale(best[metric].iloc[-1], best[metric].iloc[0])
+    values = best.set_index(place)[metric].to_dict()
     done = done.sort_index()
     maps = []
     for head, of_head in done.groupby("head", sort=False):
@@ -225,24 +226,29 @@ def front(points: Sequence[Point], metric: str) -> list[Point]:
 
 
 def _axis(values: Sequence[float]) -> tuple[float, float, list[float], int]:
-    """Return the ends of an axis, about five round ticks within, and the decimals they need."""
+    """Return the ends of an axis, round ticks within, and the decimals they need."""
     low, high = min(values), max(values)
-    pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.05
+    pad = max(0.06 * (high - low), 0.001 * abs(high), 0.005)
     low, high = low - pad, high + pad
-    power = math.floor(math.log10((high - low) / 5))
-    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= (high - low) / 5)
-    ticks = range(math.ceil(low / step), math.floor(high / step) + 1)
-    return low, high, [n * step for n in ticks], max(0, -power)
+    return low, high, *_round_ticks(low, high)
 
 
 def _log_axis(values: Sequence[float]) -> tuple[float, float, list[float]]:
     """Return the ends of a logarithmic axis, as powers of ten, and round ticks within."""
     low, high = math.log10(min(values)), math.log10(max(values))
-    pad = 0.06 * (high - low) or 0.3
+    pad = max(0.06 * (high - low), 0.1)
     low, high = low - pad, high + pad
+    if high - low < 1:
+        return low, high, _round_ticks(10**low, 10**high)[0]
+    steps = (1, 2, 5) if high - low < 2.5 else (1,)
     decades = range(math.floor(low), math.ceil(high) + 1)
-    few = high - low > 2.5
-    ticks = [m * 10.0**n for n in decades for m in ((1,) if few else (1, 2, 5))]
-    every = math.ceil((high - low) / 6) if few else 1
-    inside = [tick for tick in ticks if low <= math.log10(tick) <= high]
-    return low, high, inside[::every]
+    ticks = [m * 10.0**n for n in decades[:: math.ceil((high - low) / 6)] for m in steps]
+    return low, high, [tick for tick in ticks if low <= math.log10(tick) <= high]
+
+
+def _round_ticks(low: float, high: float) -> tuple[list[float], int]:
+    """Return up to six multiples of 1, 2 or 5 between two numbers, and the decimals they need."""
+    power = math.floor(math.log10((high - low) / 5))
+    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= (high - low) / 5)
+    multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [n * step for n in multiples], max(0, -power)

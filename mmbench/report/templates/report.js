@@ -57,6 +57,7 @@
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", choose);
+  form.addEventListener("change", choose);
   form.addEventListener("reset", () => setTimeout(choose));
   form.hidden = false;
   choose();

@@ -1,4 +1,4 @@
-"""The dataset ``digits``: handwritten digits with their names in many languages."""
+"""The dataset ``digits``: handwritten digits with their names, written and spoken."""
 
 from collections.abc import Callable
 
@@ -11,5 +11,5 @@ def mmbench_register_datasets(register: Callable[..., None]) -> None:
     register(
         "digits",
         "mmbench_digits.dataset:Digits",
-        summary="1,797 handwritten digits, each with its name or numeral in one of many languages",
+        summary="1,797 handwritten digits, each named in writing and in speech in many languages",
     )

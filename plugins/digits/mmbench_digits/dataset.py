@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from mmbench_digits.phrases import Phrase, base, mistype, read_phrases
+from mmbench_digits.phrases import base, mistype, read_phrases
+from mmbench_digits.speech import Audio, load, read_clips
 
 BLOCKS = 20
 FOLDS = 5
 
 
-class Digits:
-    """Handwritten digits, each with its name or numeral in one of many languages.
+class Named(Protocol):
+    """What names a digit: a phrase or a clip."""
 
-    The images are real: the 1,797 of `sklearn.datasets.load_digits`, 8 by 8 pixels. The text
-    is made: every image is given one of the phrases that name its digit. Images and phrases are
-    dealt into 20 blocks, class by class, in an order fixed by a hash; a sample draws its phrase
-    from its block. So no phrase stands in two folds.
+    @property
+    def digit(self) -> int:
+        """What it says."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
+
+
+class Digits:
+    """Handwritten digits, each with its name in writing and in speech, in many languages.
+
+    The images are real: the 1,797 of `sklearn.datasets.load_digits`, 8 by 8 pixels. Text and
+    speech are made: every image is given one of the phrases that name its digit, and one of the
+    clips of a speech synthesiser that say it. Images and phrases are dealt into 20 blocks, class
+    by class, and so are the voices, language by language, in an order fixed by a hash; a sample
+    draws its phrase and its clip from its block. So neither phrase nor voice stands in two folds.
 
     Parameters
     ----------
     typos : float, default=0.05
         Typing errors per character, in [0, 1]. Numerals are free of them.
-    noise : float, default=0.25
+    noise : float, default=0.3
         Standard deviation of the Gaussian noise on the pixels, as a part of their range.
     size : int, default=32
         Width and height to which images are enlarged (bicubic), after the noise; at least 8.
+    hiss : float, default=0.2
+        Strength (root mean square) of the white Gaussian noise on the speech, as a part of the
+        clip's.
     draw : int, default=0
-        Another number draws other phrases, typing errors and noise. The blocks stay.
+        Another number draws other phrases, clips, typing errors and noise. The blocks stay.
 
     Attributes
     ----------
     modalities : dict of str to str
-        ``{"image": "image", "text": "text"}``.
+        ``{"image": "image", "text": "text", "speech": "audio"}``.
     labels : ndarray of int64, shape (1797,)
         The digit.
     classes : list of str
@@ -51,6 +68,8 @@ class Digits:
         The block modulo 5.
     phrases : list of str
         Each sample's phrase before typing errors.
+    voices : list of str
+        The voice that speaks each sample: language and variant, ``"en-us-f1"``.
 
     Raises
     ------
@@ -59,7 +78,13 @@ class Digits:
     """
 
     def __init__(
-        self, *, typos: float = 0.05, noise: float = 0.25, size: int = 32, draw: int = 0
+        self,
+        *,
+        typos: float = 0.05,
+        noise: float = 0.3,
+        size: int = 32,
+        hiss: float = 0.2,
+        draw: int = 0,
     ) -> None:
         if not 0 <= typos <= 1:
             raise ValueError(f"typos is a rate between 0 and 1, not {typos}")
@@ -67,9 +92,12 @@ class Digits:
             raise ValueError(f"noise is a standard deviation of 0 or more, not {noise}")
         if size < 8:
             raise ValueError(f"size is 8 pixels or more, not {size}")
+        if not 0 <= hiss < float("inf"):
+            raise ValueError(f"hiss is a strength of 0 or more, not {hiss}")
         self.typos = typos
         self.noise = noise
         self.size = size
+        self.hiss = hiss
         self.draw = draw
 
         digits = load_digits()
@@ -80,10 +108,25 @@ class Digits:
         self.groups = deal(self.ids, self.labels)
         self.folds = self.groups % FOLDS
 
-        self._phrases = self._draw_phrases()
+        phrases = read_phrases()
+        bases = [base(phrase.text) for phrase in phrases]
+        meanings = np.array([phrase.digit for phrase in phrases])
+        self._phrases = self._draw("phrase", phrases, deal(bases, meanings))
         self.phrases = [phrase.text for phrase in self._phrases]
-        self._make: dict[str, Callable[[int], Any]] = {"image": self._image, "text": self._text}
-        self.modalities = {"image": "image", "text": "text"}
+
+        clips = read_clips()
+        languages = {clip.voice: clip.language for clip in clips}
+        _, codes = np.unique(list(languages.values()), return_inverse=True)
+        block = dict(zip(languages, deal(list(languages), codes), strict=True))
+        self._clips = self._draw("clip", clips, [block[clip.voice] for clip in clips])
+        self.voices = [clip.voice for clip in self._clips]
+
+        self._make: dict[str, Callable[[int], Any]] = {
+            "image": self._image,
+            "text": self._text,
+            "speech": self._speech,
+        }
+        self.modalities = {"image": "image", "text": "text", "speech": "audio"}
 
     def items(self, modality: str) -> Items:
         """Return the items of a modality, each made when it is accessed, none missing."""
@@ -93,22 +136,18 @@ class Digits:
         """Return a hash of all items of a modality."""
         content = hashlib.sha256()
         for item in self.items(modality):
-            content.update(f"{item}\0".encode() if isinstance(item, str) else item.tobytes())
+            content.update(_digest(_bytes(item)))
         return content.hexdigest()
 
-    def _draw_phrases(self) -> list[Phrase]:
-        phrases = read_phrases()
-        blocks = deal(
-            [base(phrase.text) for phrase in phrases],
-            np.array([phrase.digit for phrase in phrases]),
-        )
-        hands: dict[tuple[int, int], list[Phrase]] = {}
-        for phrase, block in zip(phrases, blocks, strict=True):
-            hands.setdefault((phrase.digit, int(block)), []).append(phrase)
+    def _draw(self, purpose: str, things: Sequence[N], blocks: Iterable[int]) -> list[N]:
+        """Draw for each sample one of the things that name its digit and lie in its block."""
+        hands: dict[tuple[int, int], list[N]] = {}
+        for thing, block in zip(things, blocks, strict=True):
+            hands.setdefault((thing.digit, int(block)), []).append(thing)
         drawn = []
         for name, label, block in zip(self.ids, self.labels, self.groups, strict=True):
             hand = hands[int(label), int(block)]
-            drawn.append(hand[self._rng("phrase", name).integers(len(hand))])
+            drawn.append(hand[self._rng(purpose, name).integers(len(hand))])
         return drawn
 
     def _image(self, i: int) -> Image.Image:
@@ -123,9 +162,14 @@ class Digits:
             return phrase.text
         return mistype(phrase.text, self.typos, self._rng("typos", self.ids[i]))
 
+    def _speech(self, i: int) -> Audio:
+        return load(self._clips[i], self.hiss, self._rng("hiss", self.ids[i]))
+
     def _rng(self, purpose: str, name: str) -> np.random.Generator:
         """Return a generator for one purpose and sample, the same on every machine."""
-        return np.random.default_rng(int.from_bytes(_digest(f"{self.draw} {purpose} {name}")))
+        return np.random.default_rng(
+            int.from_bytes(_digest(f"{self.draw} {purpose} {name}".encode()))
+        )
 
 
 class Items(Sequence[Any]):
@@ -173,11 +217,17 @@ def deal(names: Sequence[str], labels: np.ndarray) -> np.ndarray:
     ndarray of int64, shape (n,)
         Blocks, 0 to 19.
     """
-    order = sorted(range(len(names)), key=lambda i: (labels[i], _digest(names[i])))
+    order = sorted(range(len(names)), key=lambda i: (labels[i], _digest(names[i].encode())))
     blocks = np.empty(len(names), dtype=np.int64)
     blocks[order] = np.arange(len(names)) % BLOCKS
     return blocks
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+def _bytes(item: str | Image.Image | Audio) -> bytes:
+    if isinstance(item, str):
+        return item.encode()
+    return item.samples.tobytes() if isinstance(item, Audio) else item.tobytes()
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

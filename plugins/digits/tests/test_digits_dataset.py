@@ -1,4 +1,4 @@
-"""What the dataset is: its images, texts, blocks and fingerprints."""
+"""What the dataset is: its images, texts, speech, blocks and fingerprints."""
 
 import os
 import subprocess
@@ -26,14 +26,18 @@ def test_is_registered_without_importing_what_it_needs():
     assert registered == {"digits": "mmbench_digits.dataset:Digits"}
     code = (
         "import sys, mmbench_digits;"
-        "print({'numpy', 'sklearn', 'PIL', 'scipy'} & set(sys.modules) or 'light')"
+        "print({'numpy', 'sklearn', 'PIL', 'scipy', 'soundfile'} & set(sys.modules) or 'light')"
     )
     assert _python(code) == "light"
 
 
 def test_offers_what_the_contract_asks(digits):
     assert isinstance(digits, Dataset)
-    assert digits.modalities == {"image": "image", "text": "text"}
+    assert list(digits.modalities.items()) == [
+        ("image", "image"),
+        ("text", "text"),
+        ("speech", "audio"),
+    ]
     assert digits.classes == list("0123456789")
     assert digits.labels.dtype == np.int64
     np.testing.assert_array_equal(digits.labels, load_digits().target)
@@ -138,7 +142,8 @@ def test_dealing_takes_turns_within_a_class_and_looks_at_names_only():
         ({"typos": 0.1}, {"text"}),
         ({"noise": 0.1}, {"image"}),
         ({"size": 16}, {"image"}),
-        ({"draw": 1}, {"image", "text"}),
+        ({"hiss": 0.1}, {"speech"}),
+        ({"draw": 1}, {"image", "text", "speech"}),
     ],
 )
 def test_a_fingerprint_changes_with_its_modality_alone(digits, options, changed):
@@ -159,10 +164,10 @@ def test_a_fingerprint_follows_the_content():
 def test_another_process_makes_the_same(digits):
     code = (
         "from mmbench_digits.dataset import Digits; d = Digits();"
-        "print(d.fingerprint('image'), d.fingerprint('text'), d.groups.tolist())"
+        "print({m: d.fingerprint(m) for m in d.modalities}, d.groups.tolist())"
     )
-    here = f"{digits.fingerprint('image')} {digits.fingerprint('text')} {digits.groups.tolist()}"
-    assert _python(code, PYTHONHASHSEED="7") == here
+    here = {m: digits.fingerprint(m) for m in digits.modalities}
+    assert _python(code, PYTHONHASHSEED="7") == f"{here} {digits.groups.tolist()}"
 
 
 @pytest.mark.parametrize(
@@ -173,6 +178,8 @@ def test_another_process_makes_the_same(digits):
         ({"noise": -0.1}, "noise"),
         ({"noise": float("inf")}, "noise"),
         ({"size": 7}, "size"),
+        ({"hiss": -0.1}, "hiss"),
+        ({"hiss": float("nan")}, "hiss"),
     ],
 )
 def test_a_parameter_out_of_range_is_named(options, message):

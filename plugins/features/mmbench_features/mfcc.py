@@ -6,16 +6,27 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import librosa
 import numpy as np
+import soxr
+from librosa.filters import mel
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import dct, rfft
+from scipy.signal import get_window, savgol_filter
+
+LEAST_POWER = 1e-10
+RANGE = 80.0
+"""Decibels below the loudest at which power is cut off."""
+
+DELTA_WINDOWS = 9
 
 
 class Mfcc:
     """Mean and standard deviation over time of mel-frequency cepstral coefficients.
 
     Sound becomes mono (the mean of its channels) and is resampled to one rate; what is shorter than
-    one transform is filled up with silence. The spectrum is taken of Hann windows, zero-padded to
-    the next power of two.
+    one window is filled up with silence. The spectrum is taken of Hann windows, zero-padded to the
+    next power of two. The numbers are those of librosa, of which only the mel filters are used: its
+    other functions are compiled where they are first called, for a quarter of a minute.
 
     Parameters
     ----------
@@ -80,43 +91,44 @@ class Mfcc:
             raise ValueError(
                 f"coefficients = {self.coefficients}: 1 to {self.bands} (bands) are possible"
             )
-        width = max(round(self.window * self.sample_rate), 1)
+        width, hop = (max(round(t * self.sample_rate), 1) for t in (self.window, self.hop))
         n_fft = 1 << (width - 1).bit_length()
         filters = self._filters(n_fft)
-        return np.stack([self._encode_one(audio, width, n_fft, filters) for audio in items])
+        window = get_window("hann", width)
+
+        def embed(audio: Any) -> np.ndarray:
+            mono = np.pad(self._mono(audio, width), width // 2)
+            frames = sliding_window_view(mono, width)[::hop]
+            power = np.abs(rfft(frames * window, n_fft)) ** 2
+            return self._summarise(power @ filters.T)
+
+        return np.stack([embed(audio) for audio in items]).astype(np.float32)
 
     def _filters(self, n_fft: int) -> np.ndarray:
+        """Return the mel filters, shape (bands, frequencies)."""
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Empty filters")
             try:
-                filters: np.ndarray = librosa.filters.mel(
-                    sr=self.sample_rate, n_fft=n_fft, n_mels=self.bands
-                )
+                filters: np.ndarray = mel(sr=self.sample_rate, n_fft=n_fft, n_mels=self.bands)
             except UserWarning:
                 raise ValueError(
                     f"bands = {self.bands}: more than a window of {self.window} s can tell apart"
                 ) from None
         return filters
 
-    def _encode_one(self, audio: Any, width: int, n_fft: int, filters: np.ndarray) -> np.ndarray:
-        power = np.abs(
-            librosa.stft(
-                self._mono(audio, n_fft),
-                n_fft=n_fft,
-                win_length=width,
-                hop_length=max(round(self.hop * self.sample_rate), 1),
-            )
-        )
-        mel = librosa.power_to_db(filters @ power**2)
-        series = [librosa.feature.mfcc(S=mel, n_mfcc=self.coefficients)]
-        if self.deltas:
-            series.append(librosa.feature.delta(series[0], mode="nearest"))
-        statistics = [f(part, axis=1) for part in series for f in (np.mean, np.std)]
-        return np.concatenate(statistics).astype(np.float32)
-
     def _mono(self, audio: Any, shortest: int) -> np.ndarray:
         """Return one channel at the common rate, at least so many frames."""
         mono = np.asarray(audio.samples, dtype=np.float32).mean(axis=1)
-        if len(mono):
-            mono = librosa.resample(mono, orig_sr=audio.sample_rate, target_sr=self.sample_rate)
+        if audio.sample_rate != self.sample_rate:
+            mono = soxr.resample(mono, audio.sample_rate, self.sample_rate)
         return np.pad(mono, (0, max(shortest - len(mono), 0)))
+
+    def _summarise(self, energy: np.ndarray) -> np.ndarray:
+        """Return the statistics over time of energy in mel bands, (windows, bands)."""
+        decibels = 10 * np.log10(np.maximum(energy, LEAST_POWER))
+        decibels = np.maximum(decibels, decibels.max() - RANGE)
+        series = [dct(decibels, norm="ortho")[:, : self.coefficients]]
+        if self.deltas:
+            slopes = savgol_filter(series[0], DELTA_WINDOWS, 1, deriv=1, axis=0, mode="nearest")
+            series.append(slopes)
+        return np.concatenate([f(part, axis=0) for part in series for f in (np.mean, np.std)])

@@ -15,13 +15,20 @@ def registered():
 
 def test_names_kinds_and_flags():
     flags = {name: flags for name, (_, flags) in registered().items()}
-    assert list(flags) == ["identity", "hog", "tf-idf"]
-    assert [flags[name].pop("kind") for name in flags] == ["vector", "image", "text"]
+    kinds = {name: flags[name].pop("kind") for name in flags}
+    assert kinds == {
+        "identity": "vector",
+        "hog": "image",
+        "colour-histogram": "image",
+        "mfcc": "audio",
+        "tf-idf": "text",
+        "bag-of-words": "text",
+    }
     assert all(flags[name].pop("summary") for name in flags)
-    assert flags == {
-        "identity": {},
-        "hog": {},
-        "tf-idf": {"trained": True, "standardise": False, "sparse": True},
+    texts = {"trained": True, "standardise": False, "sparse": True}
+    assert {name: flags for name, flags in flags.items() if flags} == {
+        "tf-idf": texts,
+        "bag-of-words": texts,
     }
 
 
@@ -34,7 +41,8 @@ def test_registering_imports_no_library():
     script = (
         "import sys, mmbench_features as p\n"
         "p.mmbench_register_encoders(lambda *a, **k: None)\n"
-        "print([m for m in ('numpy', 'scipy', 'sklearn', 'skimage', 'PIL') if m in sys.modules])"
+        "heavy = 'numpy', 'scipy', 'sklearn', 'skimage', 'PIL', 'librosa', 'numba'\n"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

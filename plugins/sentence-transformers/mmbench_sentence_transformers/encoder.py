@@ -151,15 +151,18 @@ def _load(model: Path | str, device: str, **options: Any) -> SentenceTransformer
 
 
 def _from_hub(model: str, device: str) -> SentenceTransformer:
-    """Load a hub model, from the local cache where it is complete."""
-    from huggingface_hub import try_to_load_from_cache
+    """Load a hub model, from the local cache where it is there."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import RemoteEntryNotFoundError
 
     try:
         name, _, commit = identity.pinned(model).partition("@")
-        # Without this file a model would be taken for a bare transformer and pooled by the mean.
-        if try_to_load_from_cache(name, "modules.json", revision=commit) is not None:
-            with suppress(OSError):
-                return _load(name, device, revision=commit)
+        # Where only this file is out of reach, the library takes the model for a bare transformer.
+        if try_to_load_from_cache(name, "modules.json", revision=commit) is None:
+            with suppress(RemoteEntryNotFoundError):
+                hf_hub_download(name, "modules.json", revision=commit)
+        with suppress(OSError):
+            return _load(name, device, revision=commit)
         return _load(name, device, revision=commit, local_files_only=False)
     except Exception as error:
         cause = " ".join(f"{type(error).__name__}: {error}".split())
