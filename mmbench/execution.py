@@ -94,7 +94,7 @@ class Run:
             [f"encoder_{m}" for m in modalities if m in used], [m.name for m in plan.metrics]
         )
         table = make_table((self.rows[i] for i in order if i in self.rows), names)
-        table.attrs["folder"] = str(self.folder)
+        table.attrs = {"folder": str(self.folder), "plugins": plan.plugins}
         return table
 
 

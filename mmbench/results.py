@@ -71,6 +71,8 @@ def make_table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> pd.Da
 
 def write_table(table: pd.DataFrame, folder: Path) -> None:
     """Write ``cells.parquet`` and ``cells.csv``, each wholly or not at all."""
+    table = table.copy(deep=False)
+    table.attrs = {}  # they would be written too, with paths of this machine
     parquet, csv = folder / ".cells.parquet.new", folder / ".cells.csv.new"
     table.to_parquet(parquet, index=False)
     table.to_csv(csv, index=False, lineterminator="\n")
@@ -160,7 +162,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : pandas.DataFrame
-        From `read_results`. Pooled metrics need the predictions in its ``attrs["folder"]``.
+        From `read_results` or `mmbench.run`. Pooled metrics need the predictions in its
+        ``attrs["folder"]``; those of metrics from unpackaged files are known after `run` only.
 
     Returns
     -------
@@ -221,6 +224,7 @@ class _Pool:
         self.names = names
         folder = table.attrs.get("folder")
         self.folder = Path(folder) if folder else None
+        self.plugins = table.attrs.get("plugins", ())
         self._built: dict[str, Any] | None = None
 
     def _metrics(self) -> dict[str, Any]:
@@ -231,7 +235,7 @@ class _Pool:
             assert self.folder is not None
             record = self.folder / "metrics.json"
             uses = json.loads(record.read_text()) if record.is_file() else {}
-            known = load_catalogue().entries["metric"]
+            known = load_catalogue(self.plugins).entries["metric"]
             self._built = {
                 name: build(known[name], uses[name], {"seed": 0, "threads": 1})
                 for name in self.names

@@ -2,61 +2,72 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from mmbench.report import content
 from mmbench.results import summarise, telling_axes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FIGURES = ("accuracy", "f1_macro", "log_loss")
+FIGURES = ("f1_macro", "log_loss")
 WIDE = 110
-"""Columns of a terminal from which all figures are shown."""
+"""Columns of a terminal from which further figures are shown beside the headline metric."""
 
 
 def print_run(table: pd.DataFrame) -> None:
-    """Print the summary per dataset, the failures, and where the run lies."""
-    console = Console()
+    """Print the summary per dataset, the best combination, the failures, where the run lies."""
+    console = Console(highlight=False, markup=False, emoji=False)
     summary = summarise(table)
+    metric = content.read_record(table).metric
     for dataset in dict.fromkeys(summary["dataset"]) if len(summary) else ():
-        rows = summary[summary["dataset"] == dataset]
-        console.print(_render(rows, str(dataset), console.width))
+        rows = content.ranked(summary[summary["dataset"] == dataset], metric)
+        console.print(_render(rows, str(dataset), metric, console.width))
+        best = content.answer(rows, metric).best
+        if best is not None:
+            console.print(f"Best: {content.combination(best)}: {metric} {best[metric]:.3f}\n")
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
-    console.print(f"{len(table)} cells: {counts}", highlight=False)
-    failed = table[~table["status"].isin(["ok", "skipped"])]
-    for (status, reason), rows in failed.groupby(["status", "reason"], sort=False):
-        console.print(f"{len(rows)} {status}: {escape(str(reason))}", highlight=False)
-    console.print(
-        f"The run lies in {escape(table.attrs['folder'])}", highlight=False, soft_wrap=True
-    )
+    console.print(f"{len(table)} cells: {counts}")
+    for reason in content.reasons(table, content.FAILED):
+        console.print(f"{reason.n} {reason.status}: {reason.reason}")
+    console.print(f"The run lies in {table.attrs['folder']}", soft_wrap=True)
 
 
-def _render(rows: pd.DataFrame, dataset: str, width: int) -> Table:
-    """Lay out one dataset's combinations, best first; columns that say nothing are left out."""
-    ranked = rows.sort_values("accuracy", ascending=False, kind="stable", na_position="last")
-    figures = [name for name in FIGURES if ranked[name].notna().any()]
-    if width < WIDE:
-        figures = figures[:1]
-    laid = Table(title=escape(dataset), box=box.SIMPLE_HEAD, title_justify="left")
-    axes = telling_axes(ranked)
-    for axis in axes:
-        laid.add_column(axis, overflow="fold", no_wrap=axis in ("fusion", "head"))
+def _render(rows: pd.DataFrame, dataset: str, metric: str, width: int) -> Table:
+    """Lay out one dataset's combinations, best first.
+
+    The first column names the modalities, and encoders and options where these tell combinations
+    apart.
+    """
+    figures = [metric]
+    if width >= WIDE:
+        figures += [name for name in FIGURES if name != metric and rows[name].notna().any()]
+    laid = Table(title=Text(dataset), box=box.SIMPLE_HEAD, title_justify="left")
+    laid.add_column("modalities", overflow="fold")
+    for axis in ("fusion", "head"):
+        laid.add_column(axis, no_wrap=True)
     for name in figures:
         laid.add_column(name, justify="right", no_wrap=True)
     laid.add_column("cells", justify="right", no_wrap=True)
-    for _, row in ranked.iterrows():
-        values = [escape(str(row[axis]).replace("+", " + ")) for axis in axes]
-        values += [_figure(row[name], row[f"{name}_std"]) for name in figures]
-        laid.add_row(*values, str(row["n"]))
+    with_encoders = "encoders" in telling_axes(rows)
+    options = content.telling_options(rows)
+    for given, row in zip(options, rows.to_dict("records"), strict=True):
+        first = Text(_modalities(row, with_encoders))
+        if given:
+            first.append("\n" + "; ".join(given), style="dim")
+        values = [content.figure(row[name], row[f"{name}_std"]) for name in figures]
+        laid.add_row(first, Text(row["fusion"]), Text(row["head"]), *values, str(row["n"]))
     return laid
 
 
-def _figure(mean: float, std: float) -> str:
-    if mean != mean:
-        return ""
-    return f"{mean:.3f}" if std != std else f"{mean:.3f}±{std:.3f}"
+def _modalities(row: Mapping[str, Any], with_encoders: bool) -> str:
+    names = str(row["modalities"]).split("+")
+    if with_encoders:
+        names = [f"{name} by {row[f'encoder_{name}']}" for name in names]
+    return " + ".join(names)

@@ -118,6 +118,29 @@ def options(params: str) -> list[str]:
     ]
 
 
+def telling_options(rows: pd.DataFrame) -> list[list[str]]:
+    """Return, for each row, the options by which it differs from rows alike but for options."""
+    by_row = [
+        [
+            f"{role}.{name}={_value(v)}"
+            for role, given in json.loads(p or "{}").items()
+            for name, v in given.items()
+        ]
+        for p in rows["params"]
+    ]
+    alike: dict[tuple[Any, ...], list[set[str]]] = {}
+    names = list(
+        rows[["modalities", "encoders", "alignment", "fusion", "head"]].itertuples(index=False)
+    )
+    for name, given in zip(names, by_row, strict=True):
+        alike.setdefault(tuple(name), []).append(set(given))
+    shared = {name: set.intersection(*sets) for name, sets in alike.items()}
+    return [
+        [option for option in given if option not in shared[tuple(name)]]
+        for name, given in zip(names, by_row, strict=True)
+    ]
+
+
 def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
