@@ -4,6 +4,7 @@ BIN := .venv/bin
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 SOURCES := mmbench tests $(PLUGINS)
+INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 
 .PHONY: quickstart test lint types format clean
 
@@ -11,7 +12,7 @@ quickstart: .venv/.installed
 	$(BIN)/mmbench run benchmarks/quickstart.toml
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest
 
 lint: .venv/.installed
 	$(BIN)/ruff check $(SOURCES)
@@ -20,7 +21,7 @@ lint: .venv/.installed
 types: .venv/.installed
 	$(BIN)/mypy mmbench
 	set -e; for plugin in $(PLUGINS); do \
-	  (cd $$plugin && ../../$(BIN)/mypy --config-file ../../pyproject.toml mmbench_$$(basename $$plugin)); \
+	  (cd $$plugin && ../../$(BIN)/mypy --config-file ../../pyproject.toml mmbench_$$(basename $$plugin | tr - _)); \
 	done
 
 format: .venv/.installed
@@ -29,7 +30,7 @@ format: .venv/.installed
 
 .venv/.installed: $(PROJECTS) constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]" $(addprefix -e ./,$(PLUGINS))
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test]" $(addprefix -e ./,$(INSTALLED))
 	touch $@
 
 clean:

@@ -50,7 +50,7 @@ class JobGraph:
         hidden: Mapping[str, Any] | None = None,
     ) -> str:
         """Add a job once; ``hidden`` is for its execution only, no part of its key."""
-        identity = canonical([kind, VERSIONS[kind], harness_identity(), spec])
+        identity = canonical([kind, VERSIONS[kind], harness_identity(), _identifying(spec)])
         key = hashlib.sha256(identity.encode()).hexdigest()[:40]
         if key not in self.jobs:
             needs = tuple(dict.fromkeys(k for k in inputs if k is not None))
@@ -75,3 +75,11 @@ class JobGraph:
                 seen.add(key)
                 stack.extend(self.jobs[key].inputs)
                 yield self.jobs[key]
+
+
+def _identifying(spec: Any) -> Any:
+    """Return a spec without the options of plugins, which name files by path: see "identity"."""
+    if isinstance(spec, dict):
+        hidden = "params" if "identity" in spec else None
+        return {key: _identifying(value) for key, value in spec.items() if key != hidden}
+    return [_identifying(value) for value in spec] if isinstance(spec, list) else spec

@@ -33,7 +33,7 @@ class Choice:
     standardise: bool = True
     asks: frozenset[str] = frozenset()
     weights: str = ""
-    """The identity of its weights, from the plugin's ``cache_key`` and the files it is given."""
+    """The identity of its weights: the plugin's ``cache_key``, else size and time of its files."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the table says of it besides its options, from the plugin's ``facts``."""
     broken: str = ""
@@ -205,7 +205,8 @@ def _choose(
             params[name] = path = (folder / value.expanduser()).resolve()
             if path.exists():
                 files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
-    key, facts = "", {}
+    key: Any = files
+    facts: dict[str, Any] = {}
     target, complete = entry.load(), accepted.with_defaults(params)
     try:
         if hasattr(target, "cache_key"):
@@ -217,7 +218,7 @@ def _choose(
         trace = traceback.format_exc()
         asks = accepted.asks
         return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
-    return Choice(entry, params, standardise, accepted.asks, canonical([key, files]), facts)
+    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts)
 
 
 def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candidates:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,8 @@ class Planner:
     def _component(self, choice: Choice, cell: Cell, role: str, fold: int | None) -> dict[str, Any]:
         seed = derive_seed(cell.seed, fold, role) if "seed" in choice.asks else None
         device = self.device if "device" in choice.asks else None
-        identity = [choice.entry.plugin.identity, choice.weights, choice.complete, device]
+        options = {k: v.name if isinstance(v, Path) else v for k, v in choice.complete.items()}
+        identity = [choice.entry.plugin.identity, choice.weights, options, device]
         return {
             "sort": choice.entry.sort,
             "name": choice.name,

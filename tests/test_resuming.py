@@ -161,7 +161,8 @@ class TestKilled:
         ]
         for moment in moments:
             process = running.start()
-            until(moment)
+            until(lambda m=moment, p=process: m() or p.poll() is not None)
+            assert process.poll() is None, process.communicate()[1]
             time.sleep(rng.uniform(0, 0.05))
             kill_all(process)
             before, stored = stored, running.jobs()["stored"]

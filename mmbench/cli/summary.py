@@ -42,27 +42,30 @@ def print_run(table: pd.DataFrame) -> None:
 def _render(rows: pd.DataFrame, dataset: str, metric: str, width: int) -> Table:
     """Lay out one dataset's combinations, best first.
 
-    The first column names the modalities, and encoders and options where these tell combinations
-    apart.
+    A narrow terminal has a combination in one column, a wide one its parts in several. Encoders and
+    options are named where they tell combinations apart.
     """
+    wide = width >= WIDE
     figures = [metric]
-    if width >= WIDE:
+    if wide:
         figures += [name for name in FIGURES if name != metric and rows[name].notna().any()]
     laid = Table(title=Text(dataset), box=box.SIMPLE_HEAD, title_justify="left")
-    laid.add_column("modalities", overflow="fold")
-    for axis in ("fusion", "head"):
-        laid.add_column(axis, no_wrap=True)
+    for name in ("modalities", "fusion", "head") if wide else ("combination",):
+        laid.add_column(name)
     for name in figures:
         laid.add_column(name, justify="right", no_wrap=True)
     laid.add_column("cells", justify="right", no_wrap=True)
     with_encoders = "encoders" in telling_axes(rows)
     options = content.telling_options(rows)
     for given, row in zip(options, rows.to_dict("records"), strict=True):
-        first = Text(_modalities(row, with_encoders))
+        parts = [_modalities(row, with_encoders), row["fusion"], row["head"]]
+        if not wide:
+            parts = [", ".join(part for part in parts if part not in ("", "none"))]
+        cells = [Text(part) for part in parts]
         if given:
-            first.append("\n" + "; ".join(given), style="dim")
+            cells[0].append("\n" + "; ".join(given), style="dim")
         values = [content.figure(row[name], row[f"{name}_std"]) for name in figures]
-        laid.add_row(first, Text(row["fusion"]), Text(row["head"]), *values, str(row["n"]))
+        laid.add_row(*cells, *values, str(row["n"]))
     return laid
 
 

@@ -45,7 +45,6 @@ def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
     text: str = templates.get_template("report.html.j2").render(
         record=record,
         metric=record.metric,
-        higher=content.higher_is_better(record.metric),
         counts=_counts(table),
         last=max(table["started"], default=""),
         datasets=[_dataset(name, table, summary, record.metric) for name in names],

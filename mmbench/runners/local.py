@@ -108,7 +108,13 @@ class LocalRunner:
         return [(worker.job, worker.share) for worker in self._workers if worker.job is not None]
 
     def close(self) -> None:
-        """Kill all workers."""
+        """Let idle workers end, and kill those at work."""
+        idle = [worker for worker in self._workers if worker.job is None]
+        for worker in idle:
+            worker.pipe.close()
+        until = time.monotonic() + CLOSING_GRACE
+        for worker in idle:
+            worker.process.join(max(0.0, until - time.monotonic()))
         for worker in self._workers:
             worker.kill()
         self._workers.clear()

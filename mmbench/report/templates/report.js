@@ -54,6 +54,9 @@
       const other = first === "ascending" ? "descending" : "ascending";
       sort(column, now === first ? other : first);
     });
+    // a page break repeats a header only where it holds no button
+    window.addEventListener("beforeprint", () => header.replaceChildren(button.textContent));
+    window.addEventListener("afterprint", () => header.replaceChildren(button));
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", choose);
