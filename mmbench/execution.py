@@ -231,7 +231,11 @@ class _Execution:
     def _open_folder(self) -> dict[str, dict[str, Any]]:
         run, plan = self.run, self.plan
         run.out.forget_logs()
-        record = {"run": plan.name, **environment(plan.catalogue), "command": sys.argv}
+        record = {
+            "run": plan.name,
+            **environment(plan.catalogue),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        }
         run.out.write_json("environment.json", record)
         run.out.write_text("matrix.toml", _resolved(plan))
         run.out.write_json("metrics.json", {m.name: m.params for m in plan.metrics})

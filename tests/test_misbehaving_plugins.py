@@ -135,8 +135,8 @@ def encoders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return run(folder, matrix, "--timeout", "8", "--jobs", request.param)
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one job", "two jobs"])
-def others(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Run bad heads, fusions and datasets beside good ones."""
     matrix = {
         **GOOD,
@@ -157,7 +157,7 @@ def others(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             {"dataset": "torn", "fusion": ["bad-fusion", "bad-decision"]},
         ],
     }
-    return run(tmp_path_factory.mktemp("others"), matrix, "--jobs", request.param)
+    return run(tmp_path_factory.mktemp("others"), matrix, "--jobs", 2)
 
 
 def check(table: pd.DataFrame, label: str, expected: tuple[str, str]) -> None:
