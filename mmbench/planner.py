@@ -262,7 +262,9 @@ class Planner:
     def _fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
         cell, samples = chain.cell, rows.samples
         features, inputs = self._features(chain, rows, head)
-        calibrated = head is not None and self._needs_calibration(head)
+        calibrated = False
+        if head is not None and (chain.supervised or rows.groups is not None):
+            calibrated = self._needs_calibration(head)
         pooled = None
         if head is not None and calibrated and chain.supervised:
             pooled = self._cross_fit(chain, head, rows)

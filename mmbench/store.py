@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -224,8 +225,18 @@ class Store:
             yield from sorted(folder.name for folder in shelf.iterdir())
 
     def leftovers(self) -> list[Path]:
-        """Return folders that killed processes left behind."""
-        return [*self.objects.glob(".new-*"), *self.objects.glob(".old-*")]
+        """Return folders that killed processes left behind: those not written to for a day."""
+        found = [*self.objects.glob(".new-*"), *self.objects.glob(".old-*")]
+        newest = time.time() - 86400
+        return [folder for folder in found if _changed(folder) < newest]
+
+
+def _changed(folder: Path) -> float:
+    """Return when anything in a folder was last written; now where it is being removed."""
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:
+        return time.time()
 
 
 def canonical_meta(meta: dict[str, Any]) -> bytes:

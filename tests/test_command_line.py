@@ -389,12 +389,15 @@ def test_what_verify_removed_is_made_again(store, done_run, tmp_path):
 
 def test_cache_prune(store):
     n = len(artefacts(store))
-    left = store / "v1" / ".new-left-by-a-killed-process"
-    left.mkdir()
+    left, written = store / "v1" / ".new-left-by-a-killed-process", store / "v1" / ".new-now"
+    for folder in (left, written):
+        folder.mkdir()
+    os.utime(left, (0, 0))
     done = call("cache", "prune", "--days", 1)
     assert done.output == f"removed 0 results from {store}\n"
     assert len(artefacts(store)) == n
     assert not left.exists()
+    assert written.exists()
     done = call("cache", "prune")
     assert done.output == f"removed {n} results from {store}\n"
     assert artefacts(store) == []

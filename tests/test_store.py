@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import shutil
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from scipy import sparse
 import mmbench
 from mmbench.errors import DamagedArtefactError
 from mmbench.store import Store
-from tests.conftest import ZOO, read_log, read_texts
+from tests.conftest import MMBENCH, ZOO, read_log, read_texts, write_matrix
 
 MATRIX: dict[str, Any] = {
     "name": "stored",
@@ -179,25 +179,17 @@ def test_leftovers_of_killed_writers_are_not_read(log: Path, made: Path) -> None
 
 
 def test_two_runs_at_once_share_a_store(made: Path, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_run_into, args=(tmp_path, name)) for name in ("out", "out2")]
+    file = write_matrix(tmp_path, MATRIX)
+    command = [*MMBENCH, "run", str(file), "--plugin", str(ZOO), "--quiet", "--out"]
+    both = [subprocess.Popen([*command, out], cwd=tmp_path) for out in ("out", "out2")]
     for process in both:
-        process.start()
-    for process in both:
-        process.join(300)
-        assert process.exitcode == 0
+        assert process.wait(300) == 0
     assert_as_made(made)
     pd.testing.assert_frame_equal(read_texts(Path("out2")), read_texts(Path("out")))
     store = Store(tmp_path / "store")
-    assert not store.leftovers()
+    assert not list(store.objects.glob(".*"))
     for key in store:
         store.open(key)
-
-
-def _run_into(folder: Path, out: str) -> None:
-    where = {"out": folder / out, "store": folder / "store", "jobs": 2}
-    table = mmbench.run(MATRIX, plugins=[str(ZOO)], **where)
-    assert set(table["status"]) == {"ok"}
 
 
 # --- on its own -----------------------------------------------------------------------------------
@@ -207,7 +199,7 @@ def _run_into(folder: Path, out: str) -> None:
 def store(own_store: Path) -> Iterator[Store]:
     store = Store(own_store)
     yield store
-    assert not store.leftovers()
+    assert not list(store.objects.glob(".*"))
 
 
 def test_writers_of_one_key_leave_one_whole_artefact(store: Store) -> None:
