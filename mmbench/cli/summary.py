@@ -70,7 +70,7 @@ def _render(rows: pd.DataFrame, dataset: str, metric: str, width: int) -> Table:
 
 
 def _modalities(row: Mapping[str, Any], with_encoders: bool) -> str:
-    names = str(row["modalities"]).split("+")
-    if with_encoders:
-        names = [f"{name} by {row[f'encoder_{name}']}" for name in names]
-    return " + ".join(names)
+    names = content.encoder_names(row).items()
+    return " + ".join(
+        f"{modality} by {name}" if with_encoders else modality for modality, name in names
+    )

@@ -98,15 +98,28 @@ class Combination:
 
 def combination(row: Mapping[str, Any]) -> Combination:
     """Name the combination of a row of the summary or of the table of cells."""
-    prefix = "encoder_"
-    encoders = [(k.removeprefix(prefix), v) for k, v in row.items() if k.startswith(prefix) and v]
     steps = [row[axis] for axis in ("alignment", "fusion", "head")]
     given = options(row["params"])
     if row["missing"] not in ("", "mean"):
         given.append(f"missing: {row['missing']}")
+    encoders = encoder_names(row)
     return Combination(
-        tuple(encoders), tuple(step for step in steps if step not in ("", "none")), tuple(given)
+        tuple(encoders.items()),
+        tuple(step for step in steps if step not in ("", "none")),
+        tuple(given),
     )
+
+
+def encoder_names(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the encoders by modality, those of random weights called so."""
+    roles = json.loads(row["params"] or "{}")
+    names = {}
+    for column, name in row.items():
+        if name and column.startswith("encoder_"):
+            modality = column.removeprefix("encoder_")
+            weights = roles.get(f"encoder.{modality}", {}).get("weights")
+            names[modality] = f"{name} (random weights)" if weights == "random" else name
+    return names
 
 
 def options(params: str) -> list[str]:

@@ -192,7 +192,8 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
     rows = []
     for of_dataset in by_dataset:
         for row in content.ranked(of_dataset, metric).to_dict("records"):
-            fields = [_name(axis, row[axis]) for axis in axes]
+            named = {**row, "encoders": "+".join(content.encoder_names(row).values())}
+            fields = [_name(axis, named[axis]) for axis in axes]
             fields += [
                 Field(content.figure(row[name], row[f"{name}_std"]), _number(row[name]))
                 for name in metrics

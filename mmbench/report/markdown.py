@@ -12,6 +12,7 @@ from mmbench.report.content import (
     LEFT_OUT,
     answer,
     combination,
+    encoder_names,
     figure,
     ranked,
     read_record,
@@ -56,6 +57,9 @@ def compact(summary: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
 
     best_first = ranked(summary, metric)
     shown = {axis: best_first[axis].map(_escape) for axis in telling_axes(best_first)}
+    if "encoders" in shown:
+        named = ["+".join(encoder_names(row).values()) for row in best_first.to_dict("records")]
+        shown["encoders"] = pd.Series(map(_escape, named), best_first.index)
     for name in shown_metrics(best_first, metric):
         pairs = zip(best_first[name], best_first[f"{name}_std"], strict=True)
         shown[_escape(name)] = pd.Series([figure(*pair) for pair in pairs], best_first.index)

@@ -92,3 +92,4 @@ def test_cells_without_weights_fail_and_the_others_run(tmp_path):
     assert failed["status"].tolist() == ["failed"] * 2
     assert failed["reason"].str.contains("no weights for 'hf-hub:nobody/nothing'").all()
     assert failed["reason"].str.contains("pretrained = false").all()
+    assert "photo by timm (random weights)" in (tmp_path / "out" / "report.md").read_text()
