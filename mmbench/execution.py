@@ -51,7 +51,7 @@ class Observer:
         """Tell that a job has ended, or was stored."""
 
     def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
-        """Tell, twice a second, which jobs are under way and how far each is."""
+        """Tell, twice a second or more often, which jobs are under way and how far each is."""
 
     def finished(self, run: Run) -> None:
         """Tell that no more jobs are done."""

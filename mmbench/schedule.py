@@ -81,7 +81,8 @@ class Schedule:
     def run(self, runner: Runner, settled: Listener, tick: Callable[[], None]) -> None:
         """Do all that is required.
 
-        ``settled`` is told the key of every job that ended; ``tick`` is called twice a second.
+        ``settled`` is told the key of every job that ended; ``tick`` is called twice a second or
+        more often.
         """
         running = 0
         while self._ready or running:
@@ -89,9 +90,8 @@ class Schedule:
                 key = heapq.heappop(self._ready)[1]
                 runner.submit(self._graph.jobs[key])
                 running += 1
-            ended = runner.wait(TICK)
             tick()
-            for job, outcome in ended:
+            for job, outcome in runner.wait(TICK):
                 running -= 1
                 if outcome.status == "damaged" and self._repair(job, outcome.reason):
                     continue

@@ -97,6 +97,7 @@ class LiveProgress(Tally):
     def __init__(self) -> None:
         super().__init__()
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
+        self._drawn = 0.0
 
     def started(self, run: Run) -> None:
         """Open the view."""
@@ -104,7 +105,11 @@ class LiveProgress(Tally):
         self._live.start()
 
     def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
-        """Draw the view anew."""
+        """Draw the view anew, at most five times a second."""
+        now = time.monotonic()
+        if now - self._drawn < 0.2:
+            return
+        self._drawn = now
         self._live.update(self._view(run, activity), refresh=True)
 
     def finished(self, run: Run) -> None:

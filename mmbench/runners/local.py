@@ -28,6 +28,9 @@ from mmbench.workshop import Context, listen
 START_GRACE = 120.0
 """Seconds that a new process may take to load the plugins before a job's time counts."""
 
+ENDING_GRACE = 1.0
+"""Seconds that a process has to end when it is asked to."""
+
 CLOSING_GRACE = 10.0
 """Seconds that a process may live on after it has closed its pipe."""
 
@@ -47,7 +50,9 @@ class _Worker:
     """Whether it has ended a job before."""
 
     def kill(self) -> None:
-        """Kill the process and whatever it started."""
+        """End the process and whatever it started: asked first, so that it can clean up."""
+        self.process.terminate()
+        self.process.join(ENDING_GRACE)
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except (AttributeError, ProcessLookupError, PermissionError):
@@ -193,6 +198,7 @@ class LocalRunner:
 def _work(context: Context, pipe: Connection, log: Path, environ: dict[str, str]) -> None:
     """Perform jobs from a pipe until it closes (the body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     os.environ.clear()  # the fork server keeps the environment that it was started with
     os.environ.update(environ)
     if hasattr(os, "setsid"):
@@ -219,6 +225,8 @@ def _work(context: Context, pipe: Connection, log: Path, environ: dict[str, str]
             pipe.send(failure)
             continue
         outcome = perform(job, workshop)
+        if _asked_to_leave.is_set():
+            return
         try:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -226,6 +234,15 @@ def _work(context: Context, pipe: Connection, log: Path, environ: dict[str, str]
             pipe.send(outcome)
             return
         pipe.send(outcome)
+
+
+_asked_to_leave = threading.Event()
+
+
+def _leave(signal_number: int, frame: object) -> None:
+    """End as Python programs end, so that nothing is left behind."""
+    _asked_to_leave.set()
+    raise SystemExit(128 + signal_number)
 
 
 def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:
