@@ -4,72 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from mmbench.catalogue import Catalogue, Entry
-from mmbench.config import EncoderUse, Source, Use
+from mmbench.catalogue import Catalogue
+from mmbench.choices import NONE, Choice, choices
+from mmbench.config import EncoderUse, Source
 from mmbench.contracts import KINDS
 from mmbench.data import Samples
-from mmbench.errors import UserError, did_you_mean, one_line
-from mmbench.options import Signature, canonical, signature
+from mmbench.errors import UserError, did_you_mean
+from mmbench.options import canonical
 from mmbench.splits import Part
-
-NONE = "none"
-"""The entry that stands for no alignment; a fusion of that name marks the baselines."""
-
-
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """A plugin with the options chosen for it."""
-
-    entry: Entry
-    params: dict[str, Any] = field(default_factory=dict)
-    """Options given in the file, typed."""
-    standardise: bool = True
-    asks: frozenset[str] = frozenset()
-    weights: str = ""
-    """The identity of its weights: the plugin's ``cache_key``, else size and time of its files."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What the table says of it besides its options, from the plugin's ``facts``."""
-    broken: str = ""
-    """Why its target cannot be imported, where it cannot."""
-    traceback: str = ""
-
-    @property
-    def name(self) -> str:
-        """The plugin's name."""
-        return self.entry.name
-
-    @cached_property
-    def complete(self) -> dict[str, Any]:
-        """All options, defaults included."""
-        return self.params if self.broken else signature(self.entry).with_defaults(self.params)
-
-    @cached_property
-    def shown(self) -> dict[str, Any]:
-        """What the column ``params`` says of it."""
-        shown = {**self.params, **self.facts}
-        if self.standardise != self.entry.standardise:
-            shown["standardise"] = self.standardise
-        return shown
-
-    @cached_property
-    def chosen(self) -> dict[str, Any]:
-        """The options given that differ from their default."""
-        return self.params if self.broken else signature(self.entry).without_defaults(self.params)
-
-    @cached_property
-    def identity(self) -> list[Any]:
-        """What names this choice in a cell: no path, and no option at its default."""
-        shown = {k: v.name if isinstance(v, Path) else v for k, v in self.chosen.items()}
-        if self.standardise != self.entry.standardise:
-            shown["standardise"] = self.standardise
-        return [self.name, shown]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,62 +110,6 @@ class Candidates:
     alignments: list[Choice | None]
     fusions: list[Choice]
     heads: list[Choice]
-
-
-def choices(
-    uses: Sequence[Use], sort: str, key: str, source: Source, catalogue: Catalogue
-) -> list[Choice]:
-    """Expand entries: a list given for an option is an axis, whose values are crossed."""
-    expanded = []
-    for index, use in enumerate(uses):
-        if sort == "alignment" and use.use == NONE:
-            continue
-        where = f"{source.label}: {key}[{index}]"
-        entry = catalogue.find(sort, use.use, where)
-        standardise = getattr(use, "standardise", None)
-        standardise = entry.standardise if standardise is None else standardise
-        axes = {k: v if isinstance(v, list) else [v] for k, v in use.options.items()}
-        for name, values in axes.items():
-            if not values:
-                raise UserError(f"{where}: {name} = []: a list is an axis and needs a value")
-        try:
-            accepted = signature(entry)
-        except (Exception, SystemExit) as error:  # the plugin's mistake: its own cells tell it
-            reason = f"{sort} {entry.name!r} cannot be imported: {one_line(error)}"
-            trace = traceback.format_exc()
-            choice = Choice(entry, use.options, standardise, broken=reason, traceback=trace)
-            expanded.append(choice)
-            continue
-        for combination in itertools.product(*axes.values()):
-            given = dict(zip(axes, combination, strict=True))
-            params = accepted.validate(given, f"{where} ({use.use})")
-            expanded.append(_choose(entry, params, standardise, accepted, source.folder))
-    return expanded
-
-
-def _choose(
-    entry: Entry, params: dict[str, Any], standardise: bool, accepted: Signature, folder: Path
-) -> Choice:
-    files = []
-    for name, value in params.items():
-        if isinstance(value, Path):
-            params[name] = path = (folder / value.expanduser()).resolve()
-            if path.exists():
-                files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
-    key: Any = files
-    facts: dict[str, Any] = {}
-    target, complete = entry.load(), accepted.with_defaults(params)
-    try:
-        if hasattr(target, "cache_key"):
-            key = target.cache_key(**complete)
-        if hasattr(target, "facts"):
-            facts = dict(target.facts(**complete))
-    except (Exception, SystemExit) as error:
-        reason = f"{entry.sort} {entry.name!r}: {one_line(error)}"
-        trace = traceback.format_exc()
-        asks = accepted.asks
-        return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
-    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts)
 
 
 def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candidates:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from mmbench import splits
+from mmbench.choices import Choice
 from mmbench.data import Samples
 from mmbench.graph import JobGraph
-from mmbench.matrix import Cell, Choice
+from mmbench.matrix import Cell
 from mmbench.options import build, canonical
 from mmbench.pipeline import is_calibrated
 from mmbench.splits import derive_seed

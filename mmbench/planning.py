@@ -14,12 +14,13 @@ import numpy as np
 
 from mmbench import matrix, splits
 from mmbench.catalogue import Catalogue, load_catalogue, notebook_registrations
+from mmbench.choices import Choice, choices
 from mmbench.config import Source, Use, read_matrix
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
 from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.graph import JobGraph
 from mmbench.jobs import Job
-from mmbench.matrix import Cell, Choice
+from mmbench.matrix import Cell
 from mmbench.planner import CellJobs, Planner
 from mmbench.results import AXES, METRICS
 from mmbench.store import Store
@@ -265,7 +266,7 @@ class _Draft:
         return [
             choice
             for uses in (standard, listed)
-            for choice in matrix.choices(uses, "metric", "metrics", self.source, self.catalogue)
+            for choice in choices(uses, "metric", "metrics", self.source, self.catalogue)
         ]
 
     def _cells(self, samples: Samples, found: matrix.Candidates) -> list[Cell]:
