@@ -63,7 +63,7 @@ class RunFolder:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file, wholly or not at all."""
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
         self.write_text(name, text)
 
     def write_text(self, name: str, text: str) -> None:

@@ -106,7 +106,7 @@ def probabilities(row: pd.Series) -> np.ndarray:
     return values
 
 
-def equal(row: pd.Series, model: object, X_test: object, where: object = "") -> None:
+def assert_equal(row: pd.Series, model: object, X_test: object, where: object = "") -> None:
     """Check a cell's stored probabilities against a fitted model's."""
     ours, theirs = probabilities(row), model.predict_proba(X_test)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6, err_msg=str(where))
@@ -177,7 +177,7 @@ def test_every_fusion(name: str, data: Callable, manifest: Block) -> None:
         fitted = {m: clone(model).fit(X[train], y[train]) for m, model in alone.items()}
         for modality, model in fitted.items():
             row = only(cells, fusion="none", modalities=modality)
-            equal(row, model, X[test], (fold, modality))
+            assert_equal(row, model, X[test], (fold, modality))
             assert (row["n_train"], row["n_test"]) == (len(train), len(test))
             assert stored(row)["id"].tolist() == [str(i) for i in test]
             assert stored(row)["truth"].tolist() == frame["label"].iloc[test].tolist()
@@ -187,7 +187,7 @@ def test_every_fusion(name: str, data: Callable, manifest: Block) -> None:
             "stacking": stacking(alone),
         }.items():
             model.fit(X[train], y[train])
-            equal(only(cells, fusion=fusion), model, X[test], (fold, fusion))
+            assert_equal(only(cells, fusion=fusion), model, X[test], (fold, fusion))
 
         ours = probabilities(only(cells, fusion="vote")).argmax(axis=1)
         votes = np.stack([model.predict(X[test]) for model in fitted.values()])
@@ -218,17 +218,17 @@ def test_given_split_calibrates_on_the_validation_part(manifest: Block) -> None:
     svc = make_pipeline(StandardScaler(), SVC(break_ties=True)).fit(X[train], y[train])
     model = CalibratedClassifierCV(FrozenEstimator(svc), method="temperature")
     model.fit(X[held], y[held])
-    equal(only(table, fusion="concat", head="svm"), model, X[test])
+    assert_equal(only(table, fusion="concat", head="svm"), model, X[test])
 
     plain = make_pipeline(StandardScaler(), head("logistic-regression")).fit(X[train], y[train])
-    equal(only(table, fusion="concat", head="logistic-regression"), plain, X[test])
+    assert_equal(only(table, fusion="concat", head="logistic-regression"), plain, X[test])
 
     last = head("logistic-regression")
     models = {
         m: make_pipeline(select(c), StandardScaler(), last) for m, c in modalities(frame).items()
     }
     stack = stacking(models).fit(X[train], y[train])
-    equal(only(table, fusion="stacking", head="logistic-regression"), stack, X[test])
+    assert_equal(only(table, fusion="stacking", head="logistic-regression"), stack, X[test])
 
     tried = [
         make_pipeline(StandardScaler(), LogisticRegression(C=C, max_iter=1000)).fit(
@@ -237,7 +237,7 @@ def test_given_split_calibrates_on_the_validation_part(manifest: Block) -> None:
         for C in (1.0, 0.01)
     ]
     best = min(tried, key=lambda model: log_loss(y[held], model.predict_proba(X[held])))
-    equal(only(table, fusion="joint-logistic"), best, X[test])
+    assert_equal(only(table, fusion="joint-logistic"), best, X[test])
 
 
 def test_inner_folds_do_not_cut_groups(manifest: Block) -> None:
@@ -257,7 +257,7 @@ def test_inner_folds_do_not_cut_groups(manifest: Block) -> None:
 
         inner = list(StratifiedGroupKFold(5).split(X[train], y[train], groups[train]))
         concat = make_pipeline(StandardScaler(), head("svm", inner=inner)).fit(X[train], y[train])
-        equal(only(cells, fusion="concat"), concat, X[test])
+        assert_equal(only(cells, fusion="concat"), concat, X[test])
 
         # Written out, as scikit-learn cannot hand groups to a calibration inside stacking.
         columns, given = [], []
@@ -274,7 +274,7 @@ def test_inner_folds_do_not_cut_groups(manifest: Block) -> None:
             columns.append(held_out)
             given.append(fit(train).predict_proba(X[test]))
         meta = LogisticRegression(max_iter=1000).fit(np.hstack(columns), y[train])
-        equal(only(cells, fusion="stacking"), meta, np.hstack(given))
+        assert_equal(only(cells, fusion="stacking"), meta, np.hstack(given))
 
 
 def test_missing_values(manifest: Block) -> None:
@@ -311,11 +311,11 @@ def test_missing_values(manifest: Block) -> None:
                 models[modality] = head("logistic-regression").fit(Z[train], y[train])
                 if modality in gone:
                     row = only(chosen, fusion="none", modalities=modality)
-                    equal(row, models[modality], Z[test], (policy, modality))
+                    assert_equal(row, models[modality], Z[test], (policy, modality))
                     assert (row["n_train"], row["n_test"]) == (len(train), len(test))
             Z = np.hstack(list(prepared.values()))
             model = head("logistic-regression").fit(Z[train], y[train])
-            equal(only(chosen, fusion="concat"), model, Z[test], policy)
+            assert_equal(only(chosen, fusion="concat"), model, Z[test], policy)
             soft = np.mean([models[m].predict_proba(prepared[m][test]) for m in parts], axis=0)
             row = only(chosen, fusion="mean-probability")
             np.testing.assert_allclose(probabilities(row), soft, rtol=0, atol=1e-6)
@@ -325,7 +325,7 @@ def test_missing_values(manifest: Block) -> None:
             blank = np.hstack([prepared[m] * known[m] for m in parts])
             Z = np.hstack([blank, flags])
             model = head("logistic-regression").fit(Z[train], y[train])
-            equal(only(chosen, fusion="flagged"), model, Z[test], policy)
+            assert_equal(only(chosen, fusion="flagged"), model, Z[test], policy)
 
         chosen = cells[cells["missing"] == "skip"]
         for fusion, names in {"none": ["acid"], "concat": list(parts)}.items():
@@ -334,7 +334,7 @@ def test_missing_values(manifest: Block) -> None:
             there = ~np.isnan(X[:, columns]).any(axis=1)
             a, b = train[there[train]], test[there[test]]
             model = make_pipeline(select(columns), StandardScaler(), head("logistic-regression"))
-            equal(row, model.fit(X[a], y[a]), X[b], fusion)
+            assert_equal(row, model.fit(X[a], y[a]), X[b], fusion)
             assert (row["n_train"], row["n_test"]) == (len(a), len(b))
             assert stored(row)["id"].tolist() == [str(i) for i in b]
 
@@ -417,7 +417,7 @@ def test_alignments_and_trained_fusions(manifest: Block) -> None:
                     models = {"": plain}
                 for last, model in models.items():
                     row = only(cells, alignment=name, fusion=fusion, head=last)
-                    equal(row, model.fit(X[train], y[train]), X[test], (name, fusion, last))
+                    assert_equal(row, model.fit(X[train], y[train]), X[test], (name, fusion, last))
         assert set(cells.loc[cells["fusion"] == "none", "alignment"]) == {"none"}
 
 
@@ -433,7 +433,7 @@ def test_fusion_fitted_on_out_of_fold_probabilities(manifest: Block) -> None:
             StandardScaler(), Weighted(spans, held_out_accuracy), head("logistic-regression")
         )
         row = only(table, fold=fold, fusion="trusted")
-        equal(row, model.fit(X[train], y[train]), X[test])
+        assert_equal(row, model.fit(X[train], y[train]), X[test])
 
 
 def test_supervised_encoder(manifest: Block) -> None:
@@ -478,7 +478,7 @@ def test_supervised_encoder(manifest: Block) -> None:
         for (fusion, last), model in models.items():
             chosen = cells[(cells["fusion"] != "none") | (cells["modalities"] == "mean")]
             row = only(chosen, fusion=fusion, head=last)
-            equal(row, model.fit(raw[train], y[train]), raw[test], (fusion, last))
+            assert_equal(row, model.fit(raw[train], y[train]), raw[test], (fusion, last))
 
         # Stacked svms over it are calibrated once, on the pooled out-of-fold decisions.
         held_out, given = [], []
@@ -492,7 +492,7 @@ def test_supervised_encoder(manifest: Block) -> None:
             given.append(whole.predict_proba(raw[test])[:, 1])
         meta = LogisticRegression(max_iter=1000).fit(np.stack(held_out, axis=1), y[train])
         row = only(cells, fusion="stacking", head="svm")
-        equal(row, meta, np.stack(given, axis=1))
+        assert_equal(row, meta, np.stack(given, axis=1))
 
 
 def test_seeded_encoder(manifest: Block) -> None:
@@ -512,7 +512,7 @@ def test_seeded_encoder(manifest: Block) -> None:
         for fold in range(3):
             train, test = np.flatnonzero(frame["turn"] != fold), frame["turn"] == fold
             model = make_pipeline(StandardScaler(), head("logistic-regression"))
-            equal(only(table, seed=seed, fold=fold), model.fit(Z[train], y[train]), Z[test])
+            assert_equal(only(table, seed=seed, fold=fold), model.fit(Z[train], y[train]), Z[test])
 
 
 def test_standardise_is_a_choice(manifest: Block) -> None:
@@ -529,7 +529,7 @@ def test_standardise_is_a_choice(manifest: Block) -> None:
     for row in table[table["fold"] == 0].to_dict("records"):
         steps = [] if "standardise" in row["params"] else [StandardScaler()]
         model = make_pipeline(select(columns), *steps, head("svm")).fit(X[train], y[train])
-        equal(pd.Series(row), model, X[test], row["params"])
+        assert_equal(pd.Series(row), model, X[test], row["params"])
     assert sorted(table.loc[table["fold"] == 0, "params"]) == sorted(
         ["{}", json.dumps({"encoder.mean": {"standardise": False}})]
     )
@@ -632,7 +632,7 @@ def test_digits_text_and_images() -> None:
         cells = table[table["fold"] == fold]
         for name, model in models.items():
             axes = {"modalities": name} if name in alone else {"fusion": name}
-            equal(only(cells, **axes), model.fit(X[train], y[train]), X[test], (fold, name))
+            assert_equal(only(cells, **axes), model.fit(X[train], y[train]), X[test], (fold, name))
 
 
 # --- real sets ---------------------------------------------------------------------------------
@@ -669,7 +669,7 @@ def test_leaf(shared_data: Path) -> None:
     for name in ("logistic-regression", "svm"):
         model = make_pipeline(StandardScaler(), head(name)).fit(X[train], y[train])
         row = only(table, modalities=together, head=name, fold=0)
-        equal(row, model, X[test], name)
+        assert_equal(row, model, X[test], name)
         assert stored(row)["id"].tolist() == frame["id"].astype(str).iloc[test].tolist()
 
 
@@ -697,5 +697,5 @@ def test_mustard(shared_data: Path) -> None:
         for name, model in models.items():
             axes = {"modalities": name} if name in alone else {"fusion": name}
             row = only(cells, **axes)
-            equal(row, model.fit(X[train], y[train]), X[test], (fold, name))
+            assert_equal(row, model.fit(X[train], y[train]), X[test], (fold, name))
             assert stored(row)["id"].tolist() == frame["id"].iloc[test].tolist()
