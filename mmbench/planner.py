@@ -267,7 +267,8 @@ class Planner:
         if head is not None and (chain.supervised or rows.groups is not None):
             calibrated = self._needs_calibration(head)
         pooled = None
-        if head is not None and calibrated and chain.supervised:
+        on_validation = np.isin(samples.labels[rows.validation], samples.labels[rows.train]).any()
+        if head is not None and calibrated and chain.supervised and not on_validation:
             pooled = self._cross_fit(chain, head, rows)
         joint = chain.fusion if head is None else None
         fold = cell.part.fold

@@ -182,6 +182,18 @@ def test_trained_steps_are_shared(manifest: Block) -> None:
     assert svm["cross_fit"] == 3 * 2 * 3  # a and a+b for their calibration too, b for stacking
 
 
+def test_a_validation_part_spares_the_inner_folds(manifest: Block) -> None:
+    """A calibrated head over a supervised encoder needs them where nothing else is held out."""
+    frame = samples()
+    frame["part"] = np.repeat(["train", "validation", "test"], [30, 15, 15])
+    chain = {"encoders": {"a": "discriminant"}, "heads": "svm"}
+    given = counts(manifest(frame, "given", split="part"), **chain)
+    assert given == {"embed": 1, "fit": 1, "score": 1, "cells": 1}
+    frame["part"] = np.repeat(["train", "test"], [45, 15])
+    without = counts(manifest(frame, "without", split="part"), **chain)
+    assert without == {"embed": 1 + INNER, "cross_fit": 1, "fit": 1, "score": 1, "cells": 1}
+
+
 def test_what_a_job_does_not_depend_on(manifest: Block) -> None:
     """Embeddings stay for another name, place, label, split; not for another content or option."""
     frame = samples()
