@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import json
 import os
 import re
 import sys
@@ -26,6 +25,7 @@ import pluggy
 from mmbench import hookspecs
 from mmbench.contracts import KINDS, LEVELS
 from mmbench.errors import UserError, did_you_mean, one_line
+from mmbench.identity import content_hash, is_editable, requirements, source_hash
 
 SORTS = ("dataset", "encoder", "alignment", "fusion", "head", "metric", "runner")
 GROUP = "mmbench"
@@ -57,7 +57,7 @@ class Plugin:
         own = f"{self.distribution.name} {self.version}"
         if is_editable(self.distribution):
             own += f" {source_hash(self.source)}"
-        return "; ".join([own, *_requirements(self.distribution)])
+        return "; ".join([own, *requirements(self.distribution)])
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,13 @@ class Catalogue:
         if broken:
             message += f" (plugin {broken[0]!r} failed to load: see `mmbench list plugins`)"
         raise UserError(message)
+
+    def named(self, word: str, sorts: Iterable[str] = SORTS) -> list[Entry]:
+        """Return the entries that ``NAME`` or ``SORT:NAME`` stands for: none, one or several."""
+        sort, colon, name = word.partition(":")
+        if colon and sort in SORTS:
+            sorts, word = [sort], name
+        return [self.entries[s][word] for s in sorts if word in self.entries[s]]
 
     def add(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         """Load one plugin and take what it registers, or keep why it failed."""
@@ -252,31 +259,6 @@ def notebook_registrations() -> bytes:
     return cloudpickle.dumps(_notebook) if _notebook else b""
 
 
-def _content_hash(target: Any) -> str:
-    """Hash a registered target: its code, or where it lies in a module, that file's content."""
-    import cloudpickle
-
-    content = cloudpickle.dumps(target)
-    # cloudpickle marks classes with ids that are random in each process
-    random = getattr(cloudpickle.cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", {}).values()
-    marks = sorted(
-        {m for m in random if m.encode() in content}, key=lambda m: content.find(m.encode())
-    )
-    for number, mark in enumerate(marks):
-        content = content.replace(mark.encode(), b"%032d" % number)
-    digest = hashlib.sha256(content).hexdigest()
-    of_object = getattr(target, "__module__", None) or "__main__"
-    module = target.partition(":")[0] if isinstance(target, str) else of_object
-    if module != "__main__":
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            spec = None
-        if spec is not None and spec.origin and Path(spec.origin).is_file():
-            digest += f" {source_hash(Path(spec.origin))}"
-    return digest
-
-
 def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None) -> Catalogue:
     """Load all plugins.
 
@@ -307,7 +289,7 @@ def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None
         offered: list[Entry] = []
         for sort, name, target, flags in cloudpickle.loads(registrations):
             plugin = Plugin("notebook")
-            plugin.identity = f"notebook {_content_hash(target)}"
+            plugin.identity = f"notebook {content_hash(target)}"
             _register(sort, plugin, offered)(name, target, **flags)
             catalogue.plugins.append(plugin)
         for entry in offered:
@@ -354,36 +336,3 @@ def _add_extra(catalogue: Catalogue, name: str) -> None:
     catalogue.add(plugin, load)
     if plugin.error:
         raise UserError(f"plugin {name} failed to load: {plugin.failure}")
-
-
-def is_editable(distribution: metadata.Distribution) -> bool:
-    """Whether a distribution is installed in place, so that its version says little."""
-    text = distribution.read_text("direct_url.json") or "{}"
-    return bool(json.loads(text).get("dir_info", {}).get("editable"))
-
-
-def source_hash(source: Path | None) -> str:
-    """Hash a source file, or all files of a package folder, bytecode aside."""
-    digest = hashlib.sha256()
-    if source is None:
-        return ""
-    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
-    for file in files:
-        if "__pycache__" not in file.parts:
-            digest.update(str(file.relative_to(source)).encode() + b"\0")
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:16]
-
-
-def _requirements(distribution: metadata.Distribution) -> list[str]:
-    """Return ``name version`` of a distribution's direct requirements that are installed."""
-    found = set()
-    for requirement in distribution.requires or []:
-        if "extra ==" in requirement:
-            continue
-        name = re.split(r"[\s;<>=!~\[(]", requirement, maxsplit=1)[0]
-        try:
-            found.add(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return sorted(found)

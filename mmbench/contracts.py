@@ -22,7 +22,12 @@ encoder returns CSR; an alignment, fusion or head accepts CSR (else it is given 
 (default 64). A classmethod ``cache_key(**params) -> str`` names the identity of the weights
 without loading them; a classmethod ``facts(**params) -> dict`` gives what the column ``params``
 shall say besides the options (``{"weights": "random"}``). ``fit`` may leave ``history_``, a list
-of dicts, and may call `mmbench.progress`.
+of dicts, and may call `mmbench.progress`. Whatever is fitted may have ``save(folder)`` and
+``load(folder) -> Self``, called on an object built with the same options: fitted state without
+pickles. A feature-level fusion may have ``distance_weights(modalities)``: weights by modality, w,
+where squared distances of fused vectors are the sum of w squared times the modality's; or None.
+
+All of this is what ``mmbench check`` (`mmbench.testing`) looks at.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.catalogue import is_editable, source_hash
+from mmbench.identity import is_editable, source_hash
 from mmbench.jobs import VERSIONS, Job
 from mmbench.options import canonical
 

@@ -11,6 +11,7 @@ import click
 
 VERBS = {
     "cache": "list, prune or verify the store of results",
+    "check": "put a plugin through the conformance kit",
     "env": "show the machine and the versions",
     "list": "show what encoders, fusions, heads, ... there are",
     "plan": "show what a matrix file would do, and do nothing",

@@ -59,15 +59,13 @@ def _understand(words: tuple[str, ...], catalogue: Catalogue) -> tuple[str | Non
 
 
 def _lookup(catalogue: Catalogue, section: str | None, name: str) -> Entry:
-    sort, colon, rest = name.partition(":")
-    if colon and sort in SORTS:
-        section, name = f"{sort}s", rest
     sorts = [SECTIONS[section]] if section else list(SORTS)
-    found = [catalogue.entries[s][name] for s in sorts if name in catalogue.entries[s]]
+    found = catalogue.named(name, sorts)
     if not found:
         known = [n for s in sorts for n in catalogue.entries[s]]
         known += [] if section else [*SECTIONS, "plugins"]
-        raise UserError(f"list: there is no {name!r}{did_you_mean(name, known)}")
+        bare = name.rpartition(":")[2]
+        raise UserError(f"list: there is no {name!r}{did_you_mean(bare, known)}")
     if len(found) > 1:
         options = " or ".join(f"{entry.sort}:{name}" for entry in found)
         raise UserError(f"list: {name!r} is more than one thing; say {options}")

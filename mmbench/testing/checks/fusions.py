@@ -1,0 +1,110 @@
+"""What is asked of fusions of every level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mmbench.errors import one_line
+from mmbench.testing import specimens
+from mmbench.testing.checks.features import without
+from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
+from mmbench.testing.subject import (
+    ClassifyingSubject,
+    FeatureFusionSubject,
+    RowSubject,
+    copied,
+    has_method,
+)
+
+suite = Suite()
+
+
+def _given(subject: RowSubject, widths: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return training and other rows of as many modalities as widths."""
+    sizes = ((subject.n_train, 0), (subject.n_test, 1))
+    if subject.entry.level == "decision":
+        made = [specimens.probabilities(n, len(widths), seed) for n, seed in sizes]
+    else:
+        made = [specimens.features(n, widths, seed) for n, seed in sizes]
+    return made[0], made[1]
+
+
+@suite.check(
+    "modality-count",
+    why="Datasets have two modalities, or ten; a fusion that cannot serve them says so.",
+    mend="Go over the mapping that is given, whatever its length; else raise a ValueError.",
+    needs=("finite",),
+)
+def modality_count(subject: RowSubject) -> str:
+    """With one to ten modalities it works, or raises; with two it works."""
+    raised = []
+    for count in (1, 2, 3, 10):
+        train, test = _given(subject, (5,) * count)
+        try:
+            fitted = subject.fit(subject.build(), train, subject.train_labels)
+            values = copied(subject.apply(fitted, test))[""]
+        except Exception as error:
+            if count == 2:
+                raise BrokenContractError(f"with two it raises {one_line(error)}") from error
+            raised.append(f"{count}: {type(error).__name__}")
+            continue
+        if values.shape[:1] != (subject.n_test,) or not np.isfinite(values).all():
+            raise BrokenContractError(f"with {count} modalities rows are wanting or not finite")
+    return "; ".join(raised)
+
+
+@suite.check(
+    "decision-missing",
+    why="What is registered handles_missing is given NaN rows where a sample lacks a modality.",
+    mend="Decide by the modalities that are there; else leave the flag out.",
+    needs=("finite",),
+)
+def decision_missing(subject: RowSubject) -> None:
+    """A decision-level fusion registered handles_missing decides where a modality is NaN."""
+    if subject.entry.level != "decision" or not subject.entry.handles_missing:
+        raise NotApplicable("it is no decision-level fusion registered handles_missing")
+    assert isinstance(subject, ClassifyingSubject)
+    fitted = subject.made()
+    holed = without(subject.test, 3)
+    made = subject.probabilities(fitted, holed, subject.n_test, specimens.CLASSES)
+    whole = subject.output[""]
+    untouched = np.arange(subject.n_test) % 3 != 0
+    if not np.allclose(made[untouched], whole[untouched], atol=1e-9):
+        raise BrokenContractError("rows that lack nothing change where others lack a modality")
+
+
+@suite.check(
+    "distance-weights",
+    why="Kernel heads are given distances that are put together from the modalities' own; with "
+    "wrong weights they classify by other distances than the fused vectors have.",
+    mend="Return per modality the w for which squared distances of fused vectors are the sum of "
+    "w squared times the modality's squared distances, or None.",
+    needs=("finite",),
+)
+def distance_weights(subject: RowSubject) -> str:
+    """``distance_weights``, where there is one, tells the distances of the fused vectors."""
+    if not isinstance(subject, FeatureFusionSubject) or not has_method(
+        subject.first, "distance_weights"
+    ):
+        raise NotApplicable("it offers no distance_weights")
+    weights = subject.first.distance_weights(list(subject.test))
+    if weights is None:
+        return "none for these options"
+    if set(weights) != set(subject.test):
+        raise BrokenContractError(f"it gives weights of {sorted(weights)}")
+    told = sum(weights[m] ** 2 * _squared(values) for m, values in subject.test.items())
+    real = _squared(subject.output[""])
+    if not np.allclose(told, real, rtol=1e-6, atol=1e-9 * max(1.0, float(real.max()))):
+        raise BrokenContractError(
+            f"squared distances of fused vectors differ by up to {np.abs(told - real).max():.1e} "
+            "from what the weights tell"
+        )
+    return ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+
+
+def _squared(values: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(cdist(values, values, "sqeuclidean"))

@@ -1,0 +1,344 @@
+"""A plugin on the bench: built, fitted and applied as the harness does it, one class per sort.
+
+What a check needs of a sort is the same for all that turn rows into rows: training rows and
+others, ``fit`` and ``apply``. So behaviour that all must show is asked for once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mmbench import pipeline
+from mmbench.catalogue import Catalogue, Entry, load_catalogue
+from mmbench.data import pick
+from mmbench.errors import PluginError
+from mmbench.options import build, signature
+from mmbench.testing import specimens
+
+Arrays = dict[str, Any]
+"""What a plugin returned, by modality; under the empty name where it is one array."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which plugin is to be checked, in plain values, so that any process can build it."""
+
+    sort: str
+    name: str
+    kind: str = ""
+    """The kind of items, for encoders."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    registrations: bytes = b""
+
+    def subject(self) -> Subject:
+        """Load the plugins in this process and return the subject."""
+        catalogue = load_catalogue(self.plugins, self.registrations)
+        entry = catalogue.find(self.sort, self.name, "check")
+        return _subject_class(entry)(self, entry, catalogue)
+
+
+@dataclass
+class Subject:
+    """A plugin with its options."""
+
+    request: Request
+    entry: Entry
+    catalogue: Catalogue
+
+    def build(
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 1,
+        device: str = "cpu",
+        n_classes: int = specimens.CLASSES,
+    ) -> Any:
+        """Build the plugin's object from its options and what the harness gives."""
+        given = {"seed": seed, "device": device, "threads": 1, "n_classes": n_classes}
+        return build(self.entry, self.request.params if params is None else params, given)
+
+    @cached_property
+    def target(self) -> Any:
+        """The class or factory that was registered."""
+        return self.entry.load()
+
+    @cached_property
+    def asks(self) -> frozenset[str]:
+        """Which of seed, device, threads and n_classes it wants."""
+        return signature(self.entry).asks
+
+
+class RowSubject(Subject, ABC):
+    """A plugin that turns rows into rows: encoder, alignment, fusion or head."""
+
+    method = ""
+    """The method that does it."""
+    n_train, n_test = 80, 36
+    tolerance = 1e-6
+    """Of floating point, relative to the largest value, between batches of different size."""
+    reseeds: tuple[str, ...] = ()
+    """The libraries whose global generator it was seen to seed."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the harness fits it."""
+        return self.entry.trained
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether its ``fit`` is given labels."""
+        return self.entry.supervised
+
+    @abstractmethod
+    def rows(self, n: int, seed: int) -> Any:
+        """Return ``n`` made rows whose classes are `specimens.labels`."""
+
+    @cached_property
+    def train(self) -> Any:
+        """The training rows."""
+        return self.rows(self.n_train, seed=0)
+
+    @cached_property
+    def test(self) -> Any:
+        """Other rows, on which the plugin is tried."""
+        return self.rows(self.n_test, seed=1)
+
+    @cached_property
+    def train_labels(self) -> np.ndarray:
+        """The labels of the training rows, the highest first."""
+        return specimens.labels(self.n_train)
+
+    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
+        """Fit as the harness does; what is not fitted is returned as it is.
+
+        Where ``fit`` returns nothing, which a check of its own tells, the object is gone on with.
+        """
+        if not self.fits:
+            return built
+        fitted = built.fit(rows, labels if self.takes_labels else None)
+        return built if fitted is None else fitted
+
+    def apply(self, fitted: Any, rows: Any) -> Arrays:
+        """Apply as the harness does."""
+        return {"": getattr(fitted, self.method)(rows)}
+
+    def made(self, **given: Any) -> Any:
+        """Return a fresh object, fitted on the training rows."""
+        return self.fit(self.build(**given), self.train, self.train_labels)
+
+    @cached_property
+    def first(self) -> Any:
+        """One fitted object that checks share."""
+        return self.made()
+
+    @cached_property
+    def output(self) -> Arrays:
+        """What the first object makes of the other rows."""
+        return copied(self.apply(self.first, self.test))
+
+
+class EncoderSubject(RowSubject):
+    """An encoder, on items of one kind."""
+
+    method = "encode"
+    n_train, n_test = 48, 24
+    tolerance = 1e-4
+
+    def rows(self, n: int, seed: int) -> Any:
+        """Return items."""
+        return specimens.items(self.request.kind, n, seed)
+
+    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
+        """Fit a trained encoder on a lazy sequence of items, as the harness does."""
+        if self.fits:
+            lazy = pick(rows, np.arange(len(rows))) if isinstance(rows, list) else rows
+            built.fit(lazy, labels if self.takes_labels else None, validation=None)
+        return built
+
+
+class FeatureSubject(RowSubject):
+    """What takes features by modality: an alignment, a feature-level or a joint fusion."""
+
+    method = "transform"
+    widths = (6, 4)
+
+    def rows(self, n: int, seed: int) -> Any:
+        """Return features by modality."""
+        return specimens.features(n, self.widths, seed)
+
+
+class AlignmentSubject(FeatureSubject):
+    """An alignment: always fitted, features in and features out."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the harness fits it: always."""
+        return True
+
+    def apply(self, fitted: Any, rows: Any) -> Arrays:
+        """Transform; what is no mapping fails the contract."""
+        aligned = fitted.transform(rows)
+        if not isinstance(aligned, Mapping):
+            raise PluginError(
+                f"transform returned {type(aligned).__name__}; a mapping by modality was expected"
+            )
+        return dict(aligned)
+
+
+class FeatureFusionSubject(FeatureSubject):
+    """A feature-level fusion."""
+
+    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
+        """Fit where registered trained, with out-of-fold probabilities where registered so."""
+        if not self.fits:
+            return built
+        keywords = {}
+        if self.entry.out_of_fold:
+            k = int(labels.max()) + 1
+            made = specimens.probabilities(len(labels), len(rows), k=k)
+            keywords["out_of_fold"] = dict(zip(rows, made.values(), strict=True))
+        fitted = built.fit(rows, labels if self.takes_labels else None, **keywords)
+        return built if fitted is None else fitted
+
+
+class ClassifyingSubject(RowSubject, ABC):
+    """What returns class probabilities: decision-level and joint fusions, and heads."""
+
+    method = "predict_proba"
+
+    @abstractmethod
+    def of_classes(self, n: int, seed: int, k: int) -> Any:
+        """Return ``n`` made rows of classes ``k - 1, ..., 0, k - 1, ...``."""
+
+    def rows(self, n: int, seed: int) -> Any:
+        """Return ``n`` made rows whose classes are `specimens.labels`."""
+        return self.of_classes(n, seed, specimens.CLASSES)
+
+    def probabilities(self, fitted: Any, rows: Any, n: int, k: int) -> np.ndarray:
+        """Return checked class probabilities (n, k), as the harness has them."""
+        return pipeline.checked_probabilities(fitted.predict_proba(rows), n, k, "predict_proba")
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether its ``fit`` is given labels: always."""
+        return True
+
+
+class DecisionSubject(ClassifyingSubject):
+    """A decision-level fusion, on class probabilities by modality."""
+
+    def of_classes(self, n: int, seed: int, k: int) -> Any:
+        """Return class probabilities of three modalities."""
+        return specimens.probabilities(n, 3, seed, k)
+
+
+class JointSubject(ClassifyingSubject):
+    """A joint fusion, on features by modality."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the harness fits it: always."""
+        return True
+
+    def of_classes(self, n: int, seed: int, k: int) -> Any:
+        """Return features by modality."""
+        return specimens.features(n, FeatureSubject.widths, seed, k)
+
+    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
+        """Fit without a validation part; the harness uses the object, not what fit returns."""
+        built.fit(rows, labels, validation=None)
+        return built
+
+
+class HeadSubject(ClassifyingSubject):
+    """A head, on vectors."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the harness fits it: always."""
+        return True
+
+    def of_classes(self, n: int, seed: int, k: int) -> Any:
+        """Return features (n, 8)."""
+        return specimens.features(n, (8,), seed, k)["m0"]
+
+    def probabilities(self, fitted: Any, rows: Any, n: int, k: int) -> np.ndarray:
+        """Return checked probabilities; of decision values the softmax, uncalibrated."""
+        if pipeline.is_calibrated(fitted):
+            return super().probabilities(fitted, rows, n, k)
+        from scipy.special import softmax
+
+        return np.asarray(softmax(pipeline.decide(fitted, rows, k), axis=1))
+
+    def apply(self, fitted: Any, rows: Any) -> Arrays:
+        """Return probabilities, or decision values where it has only those."""
+        if pipeline.is_calibrated(fitted):
+            return {"": fitted.predict_proba(rows)}
+        return {"": np.asarray(fitted.decision_function(rows))}
+
+
+def _subject_class(entry: Entry) -> type[Subject]:
+    if entry.sort == "fusion":
+        return {
+            "feature": FeatureFusionSubject,
+            "decision": DecisionSubject,
+            "joint": JointSubject,
+        }[entry.level]
+    return {"encoder": EncoderSubject, "alignment": AlignmentSubject, "head": HeadSubject}.get(
+        entry.sort, Subject
+    )
+
+
+# --- rows and arrays ---------------------------------------------------------------------------
+
+
+def take(rows: Any, chosen: Sequence[int] | np.ndarray) -> Any:
+    """Return some of the rows, in the order given."""
+    if isinstance(rows, Mapping):
+        return {name: values[np.asarray(chosen, dtype=int)] for name, values in rows.items()}
+    if isinstance(rows, list):
+        return [rows[i] for i in chosen]
+    return rows[np.asarray(chosen, dtype=int)]
+
+
+def dense(values: Any) -> np.ndarray:
+    """Return an array that may be sparse as a dense one."""
+    return np.asarray(pipeline.to_dense(values))
+
+
+def copied(arrays: Arrays) -> Arrays:
+    """Return a copy of what was returned, so that later calls cannot change it."""
+    return {name: np.array(dense(values)) for name, values in arrays.items()}
+
+
+def same(a: Arrays, b: Arrays) -> bool:
+    """Whether two results are equal to the last bit."""
+    return a.keys() == b.keys() and all(
+        np.array_equal(dense(a[name]), dense(b[name]), equal_nan=True) for name in a
+    )
+
+
+def difference(a: Arrays, b: Arrays) -> float:
+    """Return the largest difference, relative to the largest value; infinite for other shapes."""
+    worst = 0.0
+    for name in a:
+        left, right = dense(a[name]), dense(b[name])
+        if left.shape != right.shape:
+            return float("inf")
+        scale = max(float(np.abs(left).max(initial=0)), 1e-12)
+        gap = np.abs(left.astype(np.float64) - right).max(initial=0)
+        worst = max(worst, float("inf") if np.isnan(gap) else float(gap) / scale)
+    return worst
+
+
+def has_method(target: Any, name: str) -> bool:
+    """Whether a built object offers a method of that name."""
+    return inspect.isroutine(getattr(target, name, None))
