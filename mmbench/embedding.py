@@ -24,20 +24,17 @@ def embed(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
         with clock.phase("embed"):
             encoder = workshop.encoder(spec["encoder"])
     else:
-        encoder = _fit_encoder(spec, items, missing, workshop, writer, clock)
+        with clock.phase("fit"):
+            encoder = fit_encoder(spec, items, missing, workshop)
+        keep_history(encoder, writer)
     with clock.phase("embed"):
         _encode(encoder, items, missing, spec["sparse"], writer)
     if missing.any():
         writer.save("missing", missing)
 
 
-def _fit_encoder(
-    spec: Mapping[str, Any],
-    items: Sequence[Any],
-    missing: np.ndarray,
-    workshop: Workshop,
-    writer: Writer,
-    clock: Clock,
+def fit_encoder(
+    spec: Mapping[str, Any], items: Sequence[Any], missing: np.ndarray, workshop: Workshop
 ) -> Any:
     """Fit a trained encoder on its training part alone."""
 
@@ -61,12 +58,9 @@ def _fit_encoder(
         codes = numbering.renumber(validation[1])
         kept = np.flatnonzero(codes >= 0)
         validation = (pick(validation[0], kept), codes[kept])
-    with clock.phase("fit"):
-        encoder = workshop.build(
-            spec["encoder"], None if numbering is None else len(numbering.present)
-        )
-        encoder.fit(train[0], labels, validation=validation)
-    keep_history(encoder, writer)
+    k = None if numbering is None else len(numbering.present)
+    encoder = workshop.build(spec["encoder"], k)
+    encoder.fit(train[0], labels, validation=validation)
     return encoder
 
 

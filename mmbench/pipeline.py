@@ -75,52 +75,80 @@ class Labels:
         return wide
 
 
-def prepare(
-    values: Matrix,
-    missing: np.ndarray | None,
-    train: np.ndarray,
-    *,
-    standardise: bool,
-    policy: str,
-    impute: bool = True,
-) -> Matrix:
-    """Fill in missing rows and standardise one modality.
+@dataclass(frozen=True)
+class Preparation:
+    """What the training part says of one modality: what fills a missing row, and how to scale.
 
-    Parameters
+    Attributes
     ----------
-    values : ndarray or CSR matrix, shape (n, d)
-        Embeddings of training and other samples.
-    missing : ndarray of bool, shape (n,), optional
-        Rows without an embedding.
-    train : ndarray of int
-        Positions of the training samples: means and scales come from them alone.
-    standardise : bool
+    fill : ndarray of float64, shape (d,), or None
+        The embedding of a sample without one; None leaves such rows NaN, for what handles them.
+    scaler : sklearn.preprocessing.StandardScaler or None
         To mean 0 and variance 1; a CSR matrix is only scaled, so that it stays sparse.
-    policy : {"mean", "zero", "skip"}
-        A missing embedding becomes the training mean, or the zero vector.
-    impute : bool
-        False leaves missing rows NaN, for what handles them.
     """
-    from scipy import sparse
-    from sklearn.preprocessing import StandardScaler
 
-    is_sparse = sparse.issparse(values)
-    values = values.astype(np.float64)
-    known = train
-    if missing is not None and missing.any():
-        known = train[~missing[train]]
-        if not len(known):
+    fill: np.ndarray | None
+    scaler: Any
+
+    @classmethod
+    def fit(
+        cls,
+        values: Matrix,
+        missing: np.ndarray | None,
+        *,
+        standardise: bool,
+        policy: str,
+        impute: bool = True,
+    ) -> Preparation:
+        """Estimate from the training part alone.
+
+        Parameters
+        ----------
+        values : ndarray or CSR matrix, shape (n, d)
+            Embeddings of the training samples.
+        missing : ndarray of bool, shape (n,), optional
+            Rows without an embedding.
+        standardise : bool
+            Whether to scale.
+        policy : {"mean", "zero", "skip"}
+            A missing embedding becomes the training mean, or the zero vector.
+        impute : bool
+            False leaves missing rows NaN.
+
+        Raises
+        ------
+        PluginError
+            No training sample has this modality.
+        """
+        from scipy import sparse
+        from sklearn.preprocessing import StandardScaler
+
+        values = values.astype(np.float64)
+        if missing is not None and missing.any():
+            values = values[np.flatnonzero(~missing)]
+        if not values.shape[0]:
             raise PluginError("no training sample has this modality")
+        fill = None
         if impute:
-            fill = values[known].mean(axis=0) if policy == "mean" else np.zeros(values.shape[1])
-            values = _filled(values, missing, np.asarray(fill).ravel())
-        elif is_sparse:
-            values, is_sparse = values.toarray(), False
-            values[missing] = np.nan
-    if standardise:
-        scaler = StandardScaler(with_mean=not is_sparse).fit(values[known])
-        values = scaler.transform(values)
-    return values
+            mean = values.mean(axis=0) if policy == "mean" else np.zeros(values.shape[1])
+            fill = np.asarray(mean).ravel()
+        scaler = None
+        if standardise:
+            scaler = StandardScaler(with_mean=not sparse.issparse(values)).fit(values)
+        return cls(fill, scaler)
+
+    def apply(self, values: Matrix, missing: np.ndarray | None = None) -> Matrix:
+        """Return embeddings of any samples (n, d), filled in and scaled, as float64."""
+        from scipy import sparse
+
+        values = values.astype(np.float64)
+        if missing is not None and missing.any():
+            if self.fill is not None:
+                values = _filled(values, missing, self.fill)
+            elif sparse.issparse(values):
+                values = values.toarray()
+                values[missing] = np.nan
+        return values if self.scaler is None else self.scaler.transform(values)
 
 
 def _filled(values: Matrix, missing: np.ndarray, fill: np.ndarray) -> Matrix:

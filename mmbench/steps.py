@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,13 @@ from mmbench.pipeline import (
     Clock,
     Labels,
     Matrix,
+    Preparation,
     checked_matrix,
     checked_probabilities,
     cross_fit,
     dense,
     fit_head,
     fuse,
-    prepare,
     to_dense,
 )
 from mmbench.store import Writer
@@ -31,37 +31,43 @@ from mmbench.workshop import Workshop
 # --- features ----------------------------------------------------------------------------------
 
 
-def _features(
+def preparation(
+    part: Mapping[str, Any], spec: Mapping[str, Any], workshop: Workshop
+) -> Preparation:
+    """Return how one modality is filled in and scaled, estimated on the training rows alone."""
+    train = workshop.array(spec["train"])
+    values, missing = _stored(part, workshop, train)
+    try:
+        return Preparation.fit(
+            values,
+            missing,
+            standardise=part["standardise"],
+            policy=spec["missing"],
+            impute=spec["impute"],
+        )
+    except PluginError as error:
+        raise PluginError(f"{part['modality']}: {error}") from None
+
+
+def _stored(
+    part: Mapping[str, Any], workshop: Workshop, rows: np.ndarray
+) -> tuple[Matrix, np.ndarray | None]:
+    """Return some rows of a stored embedding, and which of them are missing."""
+    artefact = workshop.store.open(part["from"])
+    missing = np.asarray(artefact.array("missing")[rows]) if "missing" in artefact else None
+    return artefact.matrix(part["array"])[rows], missing
+
+
+def features(
     spec: Mapping[str, Any], workshop: Workshop, *rowsets: np.ndarray
 ) -> list[dict[str, Matrix]]:
-    """Return each modality's features for the training rows and then each further set of rows.
-
-    Everything is estimated on the training rows alone.
-    """
-    train = workshop.array(spec["train"])
-    rows = np.concatenate([train, *rowsets])
-    position = np.arange(len(train))
-    prepared: dict[str, Matrix] = {}
+    """Return each modality's features for the training rows and then each further set of rows."""
+    made: list[dict[str, Matrix]] = [{} for _ in range(1 + len(rowsets))]
     for part in spec["parts"]:
-        artefact = workshop.store.open(part["from"])
-        values = artefact.matrix(part["array"])[rows]
-        missing = np.asarray(artefact.array("missing")[rows]) if "missing" in artefact else None
-        try:
-            prepared[part["modality"]] = prepare(
-                values,
-                missing,
-                position,
-                standardise=part["standardise"],
-                policy=spec["missing"],
-                impute=spec["impute"],
-            )
-        except PluginError as error:
-            raise PluginError(f"{part['modality']}: {error}") from None
-    edges = np.cumsum([0, len(train), *map(len, rowsets)])
-    return [
-        {name: values[a:b] for name, values in prepared.items()}
-        for a, b in itertools.pairwise(edges)
-    ]
+        prepared = preparation(part, spec, workshop)
+        for rows, into in zip((workshop.array(spec["train"]), *rowsets), made, strict=True):
+            into[part["modality"]] = prepared.apply(*_stored(part, workshop, rows))
+    return made
 
 
 def _vectors(
@@ -71,8 +77,8 @@ def _vectors(
     fusion = spec["fusion"]
     built = workshop.build(fusion) if fusion else None
     made = []
-    for features in _features(spec, workshop, *rowsets):
-        vectors = fuse(built, features, accepts_sparse=bool(fusion and fusion["sparse"]))
+    for given in features(spec, workshop, *rowsets):
+        vectors = fuse(built, given, accepts_sparse=bool(fusion and fusion["sparse"]))
         made.append(vectors if sparse else to_dense(vectors))
     return made
 
@@ -85,17 +91,40 @@ def _all_rows(spec: Mapping[str, Any], workshop: Workshop) -> tuple[np.ndarray, 
     return train, np.setdiff1d(np.arange(n), train)
 
 
+def fit_alignment(spec: Mapping[str, Any], workshop: Workshop, train: Mapping[str, Matrix]) -> Any:
+    """Return the alignment fitted on the training part's features."""
+    labels = Labels.of(workshop.array(spec["labels"])).codes if spec["labels"] else None
+    return workshop.build(spec["alignment"]).fit(train, labels)
+
+
+def fit_fusion(spec: Mapping[str, Any], workshop: Workshop, train: Mapping[str, Matrix]) -> Any:
+    """Return the trained feature-level fusion fitted on the training part's features."""
+    labels = Labels.of(workshop.array(spec["labels"])).codes if spec["labels"] else None
+    keywords = {}
+    if spec["out_of_fold"]:
+        keywords["out_of_fold"] = _probabilities(spec["out_of_fold"], workshop)
+    return workshop.build(spec["trained_fusion"]).fit(train, labels, **keywords)
+
+
+def _probabilities(keys: Mapping[str, str], workshop: Workshop) -> dict[str, np.ndarray]:
+    return {
+        modality: np.asarray(workshop.store.open(key).array("probabilities"))
+        for modality, key in keys.items()
+    }
+
+
+def accepted(component: Mapping[str, Any], given: Mapping[str, Matrix]) -> Mapping[str, Matrix]:
+    """Return features as a component takes them: dense unless it is registered sparse."""
+    return given if component["sparse"] else dense(given)
+
+
 def _align(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     train, rest = _all_rows(spec, workshop)
-    fitted, others = _features(spec, workshop, rest)
-    component = spec["alignment"]
-    if not component["sparse"]:
-        fitted, others = dense(fitted), dense(others)
-    labels = Labels.of(workshop.array(spec["labels"])).codes if spec["labels"] else None
+    parts = [accepted(spec["alignment"], part) for part in features(spec, workshop, rest)]
     with clock.phase("fit"):
-        alignment = workshop.build(component).fit(fitted, labels)
-        pieces = [alignment.transform(part) for part in (fitted, others)]
-    for modality in fitted:
+        alignment = fit_alignment(spec, workshop, parts[0])
+        pieces = [alignment.transform(part) for part in parts]
+    for modality in parts[0]:
         values = [
             checked_matrix(to_dense(piece[modality]), len(rows), "transform")
             for piece, rows in zip(pieces, (train, rest), strict=True)
@@ -106,20 +135,10 @@ def _align(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: C
 
 def _fuse(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     train, rest = _all_rows(spec, workshop)
-    fitted, others = _features(spec, workshop, rest)
-    component = spec["trained_fusion"]
-    if not component["sparse"]:
-        fitted, others = dense(fitted), dense(others)
-    labels = Labels.of(workshop.array(spec["labels"])).codes if spec["labels"] else None
-    keywords = {}
-    if spec["out_of_fold"]:
-        keywords["out_of_fold"] = {
-            modality: workshop.store.open(key).array("probabilities")
-            for modality, key in spec["out_of_fold"].items()
-        }
+    parts = [accepted(spec["trained_fusion"], part) for part in features(spec, workshop, rest)]
     with clock.phase("fit"):
-        fusion = workshop.build(component).fit(fitted, labels, **keywords)
-        values = [to_dense(fuse(fusion, part, accepts_sparse=True)) for part in (fitted, others)]
+        fusion = fit_fusion(spec, workshop, parts[0])
+        values = [to_dense(fuse(fusion, part, accepts_sparse=True)) for part in parts]
     writer.save("values", _scatter(values, (train, rest)))
     keep_history(fusion, writer)
 
@@ -134,78 +153,89 @@ def _scatter(values: Sequence[np.ndarray], rows: Sequence[np.ndarray]) -> np.nda
 # --- fit ---------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class FitData:
+    """What a fit job is given: rows, labels and groups of its training part, and others."""
+
+    labels: Labels
+    groups: np.ndarray | None
+    test: np.ndarray
+    validation: np.ndarray | None
+    codes: np.ndarray | None
+    """The validation part's labels, as codes of the training part."""
+
+    @classmethod
+    def read(cls, spec: Mapping[str, Any], workshop: Workshop) -> FitData:
+        """Read what a fit job's spec names; validation samples of unknown classes are left out."""
+        labels = Labels.of(workshop.array(spec["labels"]))
+        if len(labels.present) < 2:
+            raise PluginError("the training part has one class")
+        groups = workshop.array(spec["groups"]) if spec["groups"] else None
+        validation = codes = None
+        if spec["validation"]:
+            found = labels.renumber(workshop.array(spec["validation_labels"]))
+            if (known := found >= 0).any():
+                validation, codes = workshop.array(spec["validation"])[known], found[known]
+        return cls(labels, groups, workshop.array(spec["test"]), validation, codes)
+
+    @property
+    def rowsets(self) -> list[np.ndarray]:
+        """The rows beside the training ones: test, and validation where there is one."""
+        return [self.test] if self.validation is None else [self.test, self.validation]
+
+
+Predict = Callable[[Any], np.ndarray]
+"""From features of ``n`` samples to their probabilities (n, k)."""
+
+
 def _fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
-    labels = Labels.of(workshop.array(spec["labels"]))
-    groups = workshop.array(spec["groups"]) if spec["groups"] else None
-    test = workshop.array(spec["test"])
-    rowsets = [test]
-    codes = None
-    if spec["validation"]:
-        codes = labels.renumber(workshop.array(spec["validation_labels"]))
-        rowsets.append(workshop.array(spec["validation"])[codes >= 0])
-        codes = codes[codes >= 0]
-    if len(labels.present) < 2:
-        raise PluginError("the training part has one class")
-    fit = _fit_joint if spec["joint"] else _fit_on_vectors
-    predict, X_test = fit(spec, workshop, labels, groups, rowsets, codes, writer, clock)
+    data = FitData.read(spec, workshop)
+    with clock.phase("fit"):
+        fit = fit_joint if spec["joint"] else fit_on_vectors
+        predict, X_test, fitted = fit(spec, workshop, data)
+    keep_history(fitted, writer)
     with clock.phase("predict"):
-        probabilities = labels.widen(predict(X_test), spec["n_classes"])
+        probabilities = data.labels.widen(predict(X_test), spec["n_classes"])
     writer.save("probabilities", probabilities)
 
 
-def _fit_on_vectors(
-    spec: Mapping[str, Any],
-    workshop: Workshop,
-    labels: Labels,
-    groups: np.ndarray | None,
-    rowsets: Sequence[np.ndarray],
-    codes: np.ndarray | None,
-    writer: Writer,
-    clock: Clock,
-) -> tuple[Callable[[Matrix], np.ndarray], Matrix]:
-    with clock.phase("fit"):
-        X, X_test, *rest = _vectors(spec["features"], workshop, spec["head"]["sparse"], *rowsets)
-        validation = (rest[0], codes) if codes is not None and len(codes) else None
-        pooled = None
-        if spec["pooled"]:
-            pooled = np.asarray(workshop.store.open(spec["pooled"]).array("decisions"))
-        heads: list[Any] = []
+def fit_on_vectors(
+    spec: Mapping[str, Any], workshop: Workshop, data: FitData
+) -> tuple[Predict, Matrix, Any]:
+    """Fit a head on fused vectors; return how it predicts, the test part's vectors, and it."""
+    X, X_test, *rest = _vectors(spec["features"], workshop, spec["head"]["sparse"], *data.rowsets)
+    validation = (rest[0], data.codes) if rest and data.codes is not None else None
+    pooled = None
+    if spec["pooled"]:
+        pooled = np.asarray(workshop.store.open(spec["pooled"]).array("decisions"))
+    heads: list[Any] = []
 
-        def make() -> Any:
-            heads.append(workshop.build(spec["head"], len(labels.present)))
-            return heads[-1]
+    def make() -> Any:
+        heads.append(workshop.build(spec["head"], len(data.labels.present)))
+        return heads[-1]
 
-        predict = fit_head(make, X, labels, groups, validation, pooled)
-    keep_history(heads[0], writer)
-    return predict, X_test
+    predict = fit_head(make, X, data.labels, data.groups, validation, pooled)
+    return predict, X_test, heads[0]
 
 
-def _fit_joint(
-    spec: Mapping[str, Any],
-    workshop: Workshop,
-    labels: Labels,
-    groups: np.ndarray | None,
-    rowsets: Sequence[np.ndarray],
-    codes: np.ndarray | None,
-    writer: Writer,
-    clock: Clock,
-) -> tuple[Callable[[Matrix], np.ndarray], Matrix]:
-    with clock.phase("fit"):
-        parts = _features(spec["features"], workshop, *rowsets)
-        if not spec["joint"]["sparse"]:
-            parts = [dense(part) for part in parts]
-        validation = (parts[2], codes) if codes is not None and len(codes) else None
-        model = workshop.build(spec["joint"], len(labels.present))
-        model.fit(parts[0], labels.codes, validation=validation)
-    keep_history(model, writer)
-    k = len(labels.present)
+def fit_joint(
+    spec: Mapping[str, Any], workshop: Workshop, data: FitData
+) -> tuple[Predict, dict[str, Matrix], Any]:
+    """Fit a joint fusion; return how it predicts, the test part's features, and it."""
+    parts = [
+        dict(accepted(spec["joint"], part))
+        for part in features(spec["features"], workshop, *data.rowsets)
+    ]
+    k = len(data.labels.present)
+    model = workshop.build(spec["joint"], k)
+    validation = (parts[2], data.codes) if data.codes is not None else None
+    model.fit(parts[0], data.labels.codes, validation=validation)
 
-    def predict(features: Mapping[str, Matrix]) -> np.ndarray:
-        return checked_probabilities(
-            model.predict_proba(features), len(rowsets[0]), k, "predict_proba"
-        )
+    def predict(given: Mapping[str, Matrix]) -> np.ndarray:
+        rows = next(iter(given.values())).shape[0]
+        return checked_probabilities(model.predict_proba(given), rows, k, "predict_proba")
 
-    return predict, parts[1]
+    return predict, parts[1], model
 
 
 def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
@@ -214,7 +244,7 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
     rows = workshop.array(spec["train"])
     folds = splits.folds(labels.codes, groups)
 
-    def features(number: int) -> Callable[[], tuple[Matrix, Matrix]]:
+    def parts(number: int) -> Callable[[], tuple[Matrix, Matrix]]:
         def get() -> tuple[Matrix, Matrix]:
             test = rows[folds[number][1]]
             X, X_test = _vectors(spec["folds"][number], workshop, spec["head"]["sparse"], test)
@@ -225,7 +255,7 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
     with clock.phase("fit"):
         probabilities, decisions = cross_fit(
             lambda: workshop.build(spec["head"], len(labels.present)),
-            [features(i) for i in range(len(folds))],
+            [parts(i) for i in range(len(folds))],
             labels,
             groups,
             nested=spec["nested"],
@@ -238,26 +268,32 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
 # --- decide and score --------------------------------------------------------------------------
 
 
-def _decide(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+def fit_decision(spec: Mapping[str, Any], workshop: Workshop) -> tuple[Labels, Any]:
+    """Return the classes, and the decision-level fusion, fitted where it learns."""
     labels = Labels.of(workshop.array(spec["labels"]))
-    k = len(labels.present)
-    fusion = workshop.build(spec["fusion"], k)
+    fusion = workshop.build(spec["fusion"], len(labels.present))
     if spec["out_of_fold"]:
-        held_out = {
-            modality: np.asarray(workshop.store.open(key).array("probabilities"))
-            for modality, key in spec["out_of_fold"].items()
-        }
-        with clock.phase("fit"):
-            fusion.fit(held_out, labels.codes)
-        keep_history(fusion, writer)
+        fusion.fit(_probabilities(spec["out_of_fold"], workshop), labels.codes)
+    return labels, fusion
+
+
+def _decide(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    with clock.phase("fit"):
+        labels, fusion = fit_decision(spec, workshop)
+    keep_history(fusion, writer)
     given = {
-        modality: np.asarray(workshop.store.open(key).array("probabilities"))[:, labels.present]
-        for modality, key in spec["probabilities"].items()
+        modality: probabilities[:, labels.present]
+        for modality, probabilities in _probabilities(spec["probabilities"], workshop).items()
     }
-    n = len(next(iter(given.values())))
     with clock.phase("predict"):
-        decided = checked_probabilities(fusion.predict_proba(given), n, k, "predict_proba")
+        decided = decide_by(fusion, given)
     writer.save("probabilities", labels.widen(decided, spec["n_classes"]))
+
+
+def decide_by(fusion: Any, given: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return a decision-level fusion's probabilities (n, k), checked."""
+    n, k = next(iter(given.values())).shape
+    return checked_probabilities(fusion.predict_proba(given), n, k, "predict_proba")
 
 
 def _score(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
