@@ -10,9 +10,11 @@ from mmbench.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mmbench.catalogue import register
     from mmbench.execution import run
+    from mmbench.measurement.table import read_timings
     from mmbench.planning import make_plan as plan
     from mmbench.results import TIMING_COLUMNS, read_results, summarise
     from mmbench.splits import derive_seed, folds
+    from mmbench.stages import stage
     from mmbench.workshop import progress
 
 _FACE = {
@@ -22,8 +24,10 @@ _FACE = {
     "plan": "mmbench.planning:make_plan",
     "progress": "mmbench.workshop:progress",
     "read_results": "mmbench.results:read_results",
+    "read_timings": "mmbench.measurement.table:read_timings",
     "register": "mmbench.catalogue:register",
     "run": "mmbench.execution:run",
+    "stage": "mmbench.stages:stage",
     "summarise": "mmbench.results:summarise",
 }
 
@@ -35,8 +39,10 @@ __all__ = [
     "plan",
     "progress",
     "read_results",
+    "read_timings",
     "register",
     "run",
+    "stage",
     "summarise",
 ]
 

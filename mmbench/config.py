@@ -77,6 +77,38 @@ class SplitBlock(_Strict):
         return self
 
 
+class TimingBlock(_Strict):
+    """``[timing]``: what serving costs, measured once the cells are done."""
+
+    scenarios: Annotated[
+        list[Literal["single-stream", "offline", "server"]], BeforeValidator(_as_list)
+    ] = Field(default=["single-stream"], min_length=1)
+    batch_sizes: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] = Field(
+        default=[32], min_length=1
+    )
+    devices: Annotated[list[Literal["cpu", "cuda"]], BeforeValidator(_as_list)] | None = None
+    precisions: Annotated[list[Literal["fp32", "bf16", "fp16"]], BeforeValidator(_as_list)] = Field(
+        default=["fp32"], min_length=1
+    )
+    compile: Annotated[list[Literal["none", "torch.compile"]], BeforeValidator(_as_list)] = Field(
+        default=["none"], min_length=1
+    )
+    min_repeats: int = Field(default=500, ge=1)
+    min_seconds: float = Field(default=1.0, ge=0)
+    max_seconds: float = Field(default=10.0, gt=0)
+    warmup: int = Field(default=10, ge=0)
+    stages: bool = True
+    server_rate: Literal["search"] | Annotated[float, Field(gt=0)] = "search"
+    p99_bound_ms: float = Field(default=100.0, gt=0)
+    end_to_end: Literal["best", "all"] | Annotated[int, Field(ge=0)] = "best"
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if self.min_seconds > self.max_seconds:
+            raise ValueError("min_seconds is more than max_seconds")
+        return self
+
+
 class MatrixFile(_Strict):
     """The whole matrix file."""
 
@@ -98,6 +130,7 @@ class MatrixFile(_Strict):
     plugins: list[str] = Field(default_factory=list)
     exclude: list[dict[str, Any]] = Field(default_factory=list)
     split: SplitBlock = Field(default_factory=SplitBlock)
+    timing: TimingBlock | None = None
 
 
 @dataclass(frozen=True)

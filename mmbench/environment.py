@@ -16,8 +16,6 @@ from mmbench.errors import UserError
 
 def environment(catalogue: Catalogue) -> dict[str, Any]:
     """Describe machine, interpreter, plugins and the versions of what they require."""
-    import psutil
-
     names = {"mmbench"}
     for plugin in catalogue.plugins:
         if plugin.distribution is not None:
@@ -30,13 +28,7 @@ def environment(catalogue: Catalogue) -> dict[str, Any]:
         if "extra ==" not in requirement
     }
     return {
-        "machine": {
-            "system": platform.platform(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-            "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-            "gpus": gpus(),
-        },
+        "machine": machine(),
         "python": sys.version.split()[0],
         "mmbench": metadata.version("mmbench"),
         "plugins": {
@@ -45,6 +37,19 @@ def environment(catalogue: Catalogue) -> dict[str, Any]:
             if not plugin.error and plugin.name != "mmbench"
         },
         "versions": {name: _version(name) for name in sorted(requirements - names)},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine: what a timing depends on."""
+    import psutil
+
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": gpus(),
     }
 
 

@@ -56,6 +56,9 @@ class Observer:
     def finished(self, run: Run) -> None:
         """Tell that no more jobs are done."""
 
+    def timing(self, run: Run, what: str, done: int, total: int) -> None:
+        """Tell what is timed now, how many were before it, and of how many."""
+
 
 @dataclass
 class Run:
@@ -93,6 +96,8 @@ class Run:
         names = columns(
             [f"encoder_{m}" for m in modalities if m in used], [m.name for m in plan.metrics]
         )
+        if plan.source.matrix.timing is not None:
+            names.append("timing")
         table = make_table((self.rows[i] for i in order if i in self.rows), names)
         table.attrs = {"folder": str(self.folder), "plugins": plan.plugins}
         return table
@@ -220,6 +225,13 @@ class _Execution:
         finally:
             runner.close()
             run.observer.finished(run)
+        if self.plan.source.matrix.timing is not None and not interrupted:
+            from mmbench.measurement.phase import time_run
+
+            try:
+                time_run(run, context, self.timeout)
+            except KeyboardInterrupt:
+                interrupted = True
         self._close_folder(earlier)
         if interrupted:
             rows = (run.rows.get(cell.id, {}) for cell in run.chosen)

@@ -39,7 +39,7 @@ TIMING_COLUMNS = (
 """The columns that may differ between two runs of one file on one machine."""
 
 _TEXT = {
-    *AXES[:-2], *STATUS, "device", "precision", *ORIGIN,
+    *AXES[:-2], *STATUS, "device", "precision", *ORIGIN, "timing",
 }  # fmt: skip
 _INTEGER = {"seed", "fold", *COUNTS, "batch_size", "parameters"}
 
@@ -214,7 +214,7 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
 
 def _is_extra(table: pd.DataFrame, name: str) -> bool:
     known = columns([c for c in table.columns if c.startswith("encoder_")])
-    return name not in known
+    return name not in known and name != "timing"
 
 
 class _Pool:

@@ -303,6 +303,18 @@ def _score(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: C
     writer.meta["metrics"] = evaluate(metrics, truth, probabilities)
 
 
+def _time(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    """Time a part of a combination; see `mmbench.measurement`."""
+    from mmbench.measurement.measure import measure
+    from mmbench.measurement.settings import Settings
+    from mmbench.measurement.work import Timed
+
+    rows, raw = measure(Timed(spec, workshop), Settings.from_dict(spec["settings"]))
+    for name, seconds in raw.items():
+        writer.save(name, seconds)
+    writer.meta["timings"] = rows
+
+
 STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] = {
     "embed": embed,
     "align": _align,
@@ -311,4 +323,5 @@ STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] =
     "cross_fit": _cross_fit,
     "decide": _decide,
     "score": _score,
+    "time": _time,
 }

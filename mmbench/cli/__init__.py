@@ -13,10 +13,13 @@ VERBS = {
     "cache": "list, prune or verify the store of results",
     "check": "put a plugin through the conformance kit",
     "env": "show the machine and the versions",
+    "import-benchmark": "bring pytest-benchmark's figures into a run's table of timings",
     "list": "show what encoders, fusions, heads, ... there are",
+    "new": "write a package to start a plugin from",
     "plan": "show what a matrix file would do, and do nothing",
     "report": "write a run's report",
     "run": "evaluate a matrix file: do what is missing",
+    "time": "time one encoder, fusion or head, or one combination",
 }
 
 EXIT_FAILED_CELLS = 1
@@ -34,7 +37,7 @@ class _Verbs(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name in VERBS:
-            module = importlib.import_module(f"mmbench.cli.{name}")
+            module = importlib.import_module(f"mmbench.cli.{name.replace('-', '_')}")
             command: click.Command = module.command
             return command
         if name not in self.commands:

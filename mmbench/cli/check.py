@@ -7,7 +7,7 @@ import sys
 import click
 
 from mmbench.cli import EXIT_FAILED_CELLS, EXIT_NOTHING
-from mmbench.errors import UserError
+from mmbench.cli.options import parsed_options
 
 
 @click.command("check")
@@ -52,7 +52,7 @@ def command(
         for verdict in examinations(
             names,
             plugins=plugins,
-            params=_options(settings),
+            params=parsed_options(settings),
             timeout=timeout,
             listener=listener,
         ):
@@ -67,18 +67,3 @@ def command(
     if form != "text":
         click.echo(as_markdown(verdicts) if form == "md" else as_json(verdicts))
     return EXIT_FAILED_CELLS if any(verdict.failures for verdict in verdicts) else 0
-
-
-def _options(settings: tuple[str, ...]) -> dict[str, object]:
-    import tomllib
-
-    options: dict[str, object] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name.strip():
-            raise UserError(f"--set {setting!r}: OPTION=VALUE was expected")
-        try:
-            options[name.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            options[name.strip()] = text
-    return options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,3 +43,21 @@ store_option = click.option(
     metavar="DIR",
     help="Where results are kept (default: MMBENCH_STORE or the user's cache folder).",
 )
+
+
+def parsed_options(settings: Iterable[str]) -> dict[str, Any]:
+    """Return a component's options from ``--set OPTION=VALUE``: values are TOML, or bare text."""
+    import tomllib
+
+    from mmbench.errors import UserError
+
+    options: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--set {setting!r}: OPTION=VALUE was expected")
+        try:
+            options[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            options[name.strip()] = text
+    return options

@@ -30,6 +30,7 @@ class Tally(Observer):
         self.cells: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
         self._told: set[str] = set()
+        self._timed = 0.0
 
     def started(self, run: Run) -> None:
         """Say what is ahead."""
@@ -50,6 +51,12 @@ class Tally(Observer):
         """Count a cell."""
         self.cells[row["cell"]] = str(row["status"])
         self._tell_failure(row)
+
+    def timing(self, run: Run, what: str, done: int, total: int) -> None:
+        """Say what is timed, now and then."""
+        if done == 0 or time.monotonic() - self._timed >= EVERY:
+            self._timed = time.monotonic()
+            self.say(f"{run.name}: timing {what} ({done + 1} of {total})")
 
     def say(self, line: str) -> None:
         """Print one line as it is."""

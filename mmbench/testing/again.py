@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.testing.kit import BrokenContractError
+from mmbench.testing.samples import DatasetSubject, fingerprints
 from mmbench.testing.subject import Arrays, Request, RowSubject, copied
 
 HASH_SEED = "4711"
@@ -80,10 +81,28 @@ def main() -> None:
     out, load = Path(sys.argv[1]), sys.argv[2]
     np.random.seed(int(HASH_SEED))
     subject = decode_request(sys.stdin.read()).subject()
-    assert isinstance(subject, RowSubject)
-    fitted = subject.build(seed=7).load(Path(load)) if load else subject.made(seed=7)
-    made = copied(subject.apply(fitted, subject.test))
+    if isinstance(subject, RowSubject):
+        fitted = _loaded(subject, Path(load)) if load else subject.made(seed=7)
+        made = copied(subject.apply(fitted, subject.test))
+    else:
+        assert isinstance(subject, DatasetSubject)
+        dataset = subject.build()
+        made = {**subject.snapshot(dataset), **fingerprints(dataset)}
     np.savez(out, **{f"of {name}": values for name, values in made.items()})
+
+
+def _loaded(subject: RowSubject, folder: Path) -> Any:
+    """Load the fitted state, and fail where that unpickles objects."""
+    loading = True
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if loading and event == "pickle.find_class":
+            raise BrokenContractError(f"`load` unpickles {'.'.join(map(str, arguments))}")
+
+    sys.addaudithook(watch)
+    fitted = subject.build(seed=7).load(folder)
+    loading = False
+    return fitted
 
 
 if __name__ == "__main__":

@@ -190,8 +190,8 @@ def _examine(verdict: Verdict, request: Request, timeout: float, listener: Liste
                         raise UserError(event["message"])
                     case "done":
                         return
+            fate = f"{child.fate}{f' ({child.last_line})' if child.last_line else ''}"
         why, mend = _words(verdict, begun)
-        fate = f"{child.fate}{f' ({child.last_line})' if child.last_line else ''}"
         verdict.findings.append(Finding(begun or "loads", "failed", fate, why, mend))
         if not begun:
             return

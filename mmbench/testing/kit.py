@@ -33,7 +33,8 @@ class Check:
     mend : str
         What the author can do.
     needs : tuple of str
-        Checks that must have passed for this one to say anything of its own.
+        Checks without whose failure this one says something of its own; it is not reached where
+        one of them has failed, or was not reached itself.
     """
 
     name: str
@@ -103,12 +104,22 @@ def examine(
     finding : Finding or None
     """
     known = dict(ended)
+    by_name = {check.name: check for check in checks}
+
+    def obstacle(check: Check) -> str:
+        """Return the failed check that stands in its way, if any."""
+        for name in check.needs:
+            if known.get(name) == "failed":
+                return name
+            if name in by_name and (behind := obstacle(by_name[name])):
+                return behind
+        return ""
+
     for check in checks:
         if check.name in known:
             continue
-        wanting = [name for name in check.needs if known.get(name, "passed") != "passed"]
-        if wanting:
-            finding = Finding(check.name, "skipped", f"not reached: {wanting[0]} has not passed")
+        if failure := obstacle(check):
+            finding = Finding(check.name, "skipped", f"not reached: {failure} has failed")
         else:
             yield check.name, None
             finding = _look(check, subject)

@@ -63,8 +63,7 @@ class Blobs:
         self.classes = ["blue", "green", "red"]
         self.ids = [f"blob-{i}" for i in range(48)]
         self._values = {
-            name: rng.normal(scale=1.2, size=(3, width))[self.labels]
-            + rng.normal(size=(48, width))
+            name: rng.normal(scale=1.2, size=(3, width))[self.labels] + rng.normal(size=(48, width))
             for name, width in (("a", 4), ("b", 3))
         }
 

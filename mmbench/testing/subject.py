@@ -79,8 +79,8 @@ class Subject:
 class RowSubject(Subject, ABC):
     """A plugin that turns rows into rows: encoder, alignment, fusion or head."""
 
-    method = ""
-    """The method that does it."""
+    methods: tuple[str, ...] = ()
+    """The method that does it; further ones may do instead."""
     n_train, n_test = 80, 36
     tolerance = 1e-6
     """Of floating point, relative to the largest value, between batches of different size."""
@@ -111,9 +111,9 @@ class RowSubject(Subject, ABC):
         """Other rows, on which the plugin is tried."""
         return self.rows(self.n_test, seed=1)
 
-    @cached_property
+    @property
     def train_labels(self) -> np.ndarray:
-        """The labels of the training rows, the highest first."""
+        """The labels of the training rows, the highest first, in memory of their own."""
         return specimens.labels(self.n_train)
 
     def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
@@ -128,7 +128,7 @@ class RowSubject(Subject, ABC):
 
     def apply(self, fitted: Any, rows: Any) -> Arrays:
         """Apply as the harness does."""
-        return {"": getattr(fitted, self.method)(rows)}
+        return {"": getattr(fitted, self.methods[0])(rows)}
 
     def made(self, **given: Any) -> Any:
         """Return a fresh object, fitted on the training rows."""
@@ -148,7 +148,7 @@ class RowSubject(Subject, ABC):
 class EncoderSubject(RowSubject):
     """An encoder, on items of one kind."""
 
-    method = "encode"
+    methods = ("encode",)
     n_train, n_test = 48, 24
     tolerance = 1e-4
 
@@ -156,18 +156,22 @@ class EncoderSubject(RowSubject):
         """Return items."""
         return specimens.items(self.request.kind, n, seed)
 
-    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
+    def fit(
+        self, built: Any, rows: Any, labels: np.ndarray, validation: tuple[Any, Any] | None = None
+    ) -> Any:
         """Fit a trained encoder on a lazy sequence of items, as the harness does."""
         if self.fits:
             lazy = pick(rows, np.arange(len(rows))) if isinstance(rows, list) else rows
-            built.fit(lazy, labels if self.takes_labels else None, validation=None)
+            if validation and not self.takes_labels:
+                validation = (validation[0], None)
+            built.fit(lazy, labels if self.takes_labels else None, validation=validation)
         return built
 
 
 class FeatureSubject(RowSubject):
     """What takes features by modality: an alignment, a feature-level or a joint fusion."""
 
-    method = "transform"
+    methods = ("transform",)
     widths = (6, 4)
 
     def rows(self, n: int, seed: int) -> Any:
@@ -212,7 +216,7 @@ class FeatureFusionSubject(FeatureSubject):
 class ClassifyingSubject(RowSubject, ABC):
     """What returns class probabilities: decision-level and joint fusions, and heads."""
 
-    method = "predict_proba"
+    methods: tuple[str, ...] = ("predict_proba",)
 
     @abstractmethod
     def of_classes(self, n: int, seed: int, k: int) -> Any:
@@ -252,14 +256,18 @@ class JointSubject(ClassifyingSubject):
         """Return features by modality."""
         return specimens.features(n, FeatureSubject.widths, seed, k)
 
-    def fit(self, built: Any, rows: Any, labels: np.ndarray) -> Any:
-        """Fit without a validation part; the harness uses the object, not what fit returns."""
-        built.fit(rows, labels, validation=None)
+    def fit(
+        self, built: Any, rows: Any, labels: np.ndarray, validation: tuple[Any, Any] | None = None
+    ) -> Any:
+        """Fit; the harness uses the object, not what fit returns."""
+        built.fit(rows, labels, validation=validation)
         return built
 
 
 class HeadSubject(ClassifyingSubject):
     """A head, on vectors."""
+
+    methods = ("predict_proba", "decision_function")
 
     @property
     def fits(self) -> bool:
@@ -292,6 +300,14 @@ def _subject_class(entry: Entry) -> type[Subject]:
             "decision": DecisionSubject,
             "joint": JointSubject,
         }[entry.level]
+    if entry.sort == "dataset":
+        from mmbench.testing.samples import DatasetSubject
+
+        return DatasetSubject
+    if entry.sort == "runner":
+        from mmbench.testing.trial import RunnerSubject
+
+        return RunnerSubject
     return {"encoder": EncoderSubject, "alignment": AlignmentSubject, "head": HeadSubject}.get(
         entry.sort, Subject
     )

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mmbench.catalogue import Entry, register
+from mmbench.catalogue import Catalogue, Entry, register
 from mmbench.execution import Observer, Run, run
 from mmbench.jobs import Job, Outcome
 from mmbench.planning import make_plan
@@ -63,25 +63,20 @@ class _RunnerEntry(Entry):
 class RunnerSubject(Subject):
     """A runner, and a folder in which its jobs leave their results and their traces."""
 
-    def __post_init__(self) -> None:
+    def __init__(self, request: Request, entry: Entry, catalogue: Catalogue) -> None:
+        super().__init__(request, entry, catalogue)
         self._temporary = tempfile.TemporaryDirectory(
             prefix="mmbench-check-", ignore_cleanup_errors=True
         )
         self.folder = Path(self._temporary.name)
         self.store = Store(self.folder / "store")
-        _register_again(self.request)
-        self.registered = self.entry
-        self.entry = self._given(None)
         self._tags = itertools.count(1)
-
-    def _given(self, timeout: float | None) -> Entry:
+        _register_again(request)
         logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
-        context = Context(
-            self.store.folder, self._plugins, self.request.registrations, 1, "cpu", logs
-        )
-        known = {f.name: getattr(self.registered, f.name) for f in fields(Entry)}
-        return _RunnerEntry(**known, given=(context, SLOTS, timeout))
+        logs.mkdir()
+        context = Context(self.store.folder, self._plugins, request.registrations, 1, "cpu", logs)
+        known = {field.name: getattr(entry, field.name) for field in fields(Entry)}
+        self.entry = _RunnerEntry(**known, given=(context, SLOTS, None))
 
     @property
     def _plugins(self) -> tuple[str, ...]:
@@ -316,18 +311,14 @@ class Session:
         """Note what ends within some seconds."""
         with within(seconds + GRACE, f"wait(timeout={seconds:g})"):
             told = self.runner.wait(seconds)
-        try:
-            pairs = [(job, outcome) for job, outcome in told]
-        except (TypeError, ValueError):
-            pairs = [(told, None)]
-        for job, outcome in pairs:
-            if not isinstance(job, Job) or not isinstance(outcome, Outcome):
-                raise BrokenContractError(
-                    f"wait returned {told!r}; pairs of a Job and its Outcome were expected"
-                )
+        if not isinstance(told, Sequence) or not all(map(_is_pair, told)):
+            raise BrokenContractError(
+                f"wait returned {told!r}; a list of pairs of a Job and its Outcome was expected"
+            )
+        self.ended += told
+        for job, _ in told:
             waited = time.monotonic() - self._submitted.get(job.key, float("inf"))
             self.longest = max(self.longest, waited)
-        self.ended += pairs
 
     def news(self, seconds: float) -> bool:
         """Wait until something ends; return whether anything did."""
@@ -349,6 +340,15 @@ class Session:
             self._closed = True
             with within(LIMIT, "close"):
                 self.runner.close()
+
+
+def _is_pair(told: object) -> bool:
+    return (
+        isinstance(told, tuple)
+        and len(told) == 2
+        and isinstance(told[0], Job)
+        and isinstance(told[1], Outcome)
+    )
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from mmbench.catalogue import Entry
 from mmbench.testing.kit import Check
 
 _SUITES = {
-    "dataset": ("common", "datasets"),
+    "dataset": ("common", "datasets", "items", "contents"),
     "encoder": ("common", "running", "rows", "fitting", "encoders"),
     "alignment": ("common", "running", "rows", "fitting", "features", "alignments"),
     "feature": ("common", "running", "rows", "fitting", "features", "fusions"),

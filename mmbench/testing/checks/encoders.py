@@ -63,7 +63,7 @@ def sparse_flag(subject: EncoderSubject) -> None:
 def odd(subject: EncoderSubject) -> str:
     """Valid but unusual items are embedded, each to a finite row."""
     found = odd_items(subject.request.kind)
-    expected = (1, *subject.output[""].shape[1:])
+    expected = (1, *copied(subject.apply(subject.first, subject.test))[""].shape[1:])
     for what, item in found.items():
         try:
             values = copied(subject.apply(subject.first, [item]))[""]

@@ -77,7 +77,7 @@ def without(rows: Any, every: int) -> Any:
     "degenerate",
     why="Constant and single columns happen; made-up numbers there look like results.",
     mend="Guard divisions by a spread of zero; raise a ValueError where it cannot work.",
-    needs=("finite",),
+    needs=("tiny-fit",),
 )
 def degenerate(subject: RowSubject) -> str:
     """Of constant features, or of one column, it makes finite values, or raises."""

@@ -15,7 +15,9 @@ from mmbench.errors import one_line
 from mmbench.testing import again, specimens
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import (
+    EncoderSubject,
     FeatureSubject,
+    JointSubject,
     RowSubject,
     copied,
     dense,
@@ -93,6 +95,27 @@ def supervised_flag(subject: RowSubject) -> None:
         if not same(*results):
             return
     raise BrokenContractError("it is registered supervised, but other labels give the same result")
+
+
+@suite.check(
+    "validation",
+    why="Where the split has a validation part, `fit` is given it.",
+    mend="Take `validation=None` or `(rows, labels)`, its labels None where those of `fit` are; "
+    "it may lack classes.",
+    needs=("finite",),
+)
+def validation(subject: RowSubject) -> None:
+    """With a validation part it learns something finite, too."""
+    if not isinstance(subject, EncoderSubject | JointSubject) or not subject.fits:
+        raise NotApplicable("it is given no validation part")
+    held_out = (take(subject.rows(4, seed=2), [1, 2, 3]), specimens.labels(4)[1:])
+    try:
+        fitted = subject.fit(subject.build(), subject.train, subject.train_labels, held_out)
+        output = subject.apply(fitted, subject.test)
+    except Exception as error:
+        raise BrokenContractError(f"given a validation part it raises {one_line(error)}") from error
+    if not np.isfinite(dense(output[""])).all():
+        raise BrokenContractError("given a validation part it returns NaN or infinite values")
 
 
 class _Guarded(Sequence[Any]):
@@ -232,7 +255,8 @@ def save_load(subject: RowSubject) -> None:
         if not files:
             raise BrokenContractError("save wrote no file")
         for path in files:
-            if path.read_bytes()[:1] == b"\x80":
+            content = path.read_bytes()
+            if content[:1] == b"\x80" and content[1:2] <= b"\x05" and content[-1:] == b".":
                 raise BrokenContractError(f"save wrote a pickle, {path.name}")
         loaded = again.repeat(subject.request, load=folder)
     if not same(copied(subject.apply(fitted, subject.test)), loaded):

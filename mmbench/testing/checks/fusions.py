@@ -12,6 +12,7 @@ from mmbench.testing.checks.features import without
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import (
     ClassifyingSubject,
+    DecisionSubject,
     FeatureFusionSubject,
     RowSubject,
     copied,
@@ -59,7 +60,7 @@ def modality_count(subject: RowSubject) -> str:
     "decision-missing",
     why="What is registered handles_missing is given NaN rows where a sample lacks a modality.",
     mend="Decide by the modalities that are there; else leave the flag out.",
-    needs=("finite",),
+    needs=("finite", "probabilities"),
 )
 def decision_missing(subject: RowSubject) -> None:
     """A decision-level fusion registered handles_missing decides where a modality is NaN."""
@@ -73,6 +74,23 @@ def decision_missing(subject: RowSubject) -> None:
     untouched = np.arange(subject.n_test) % 3 != 0
     if not np.allclose(made[untouched], whole[untouched], atol=1e-9):
         raise BrokenContractError("rows that lack nothing change where others lack a modality")
+
+
+@suite.check(
+    "certainty",
+    why="Heads such as forests give probabilities of exactly 0 and 1, and may contradict each "
+    "other; one NaN fails the whole cell.",
+    mend="Guard products, logarithms and divisions against 0; where all rule each other out, "
+    "decide for none.",
+    needs=("finite", "probabilities"),
+)
+def certainty(subject: RowSubject) -> None:
+    """A decision-level fusion decides where modalities are certain of different classes."""
+    if not isinstance(subject, DecisionSubject):
+        raise NotApplicable("it is given no probabilities")
+    sure = np.eye(specimens.CLASSES)[specimens.labels(subject.n_test)]
+    rows = {name: np.roll(sure, shift, 1) for shift, name in enumerate(subject.test)}
+    subject.probabilities(subject.made(), rows, subject.n_test, specimens.CLASSES)
 
 
 @suite.check(

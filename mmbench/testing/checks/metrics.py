@@ -10,7 +10,7 @@ import numpy as np
 from mmbench.errors import one_line
 from mmbench.metrics import predict
 from mmbench.testing import specimens
-from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
+from mmbench.testing.kit import BrokenContractError, Suite
 from mmbench.testing.subject import Subject
 
 suite = Suite()
@@ -47,10 +47,38 @@ def attributes(subject: Subject) -> None:
 
 
 @suite.check(
+    "needs",
+    why="A metric of labels is given no probabilities; one of probabilities decides by them.",
+    mend='Say needs = "probabilities" where they make a difference.',
+    needs=("attributes",),
+)
+def needs(subject: Subject) -> None:
+    """It needs probabilities if, and only if, it says so."""
+    metric, (truth, predicted, probabilities) = subject.build(), _case()
+    order = np.random.default_rng(3).permutation(len(truth))
+    try:
+        found = metric(truth, predicted, probabilities)
+        other = metric(truth, predicted, probabilities[order])
+    except Exception:
+        return  # told by value
+    if metric.needs == "probabilities":
+        if np.array_equal(found, other):
+            raise BrokenContractError("it says that it needs probabilities, but does not use them")
+        return
+    try:
+        metric(truth, predicted, None)
+    except Exception as error:
+        raise BrokenContractError(
+            f"it says that it needs labels alone; given no probabilities it raises "
+            f"{one_line(error)}"
+        ) from error
+
+
+@suite.check(
     "value",
     why="A metric is one column of the table.",
     mend="Return one float, NaN where the metric does not apply.",
-    needs=("attributes",),
+    needs=("needs",),
 )
 def value(subject: Subject) -> str:
     """Of ordinary predictions it returns one finite number."""
@@ -68,10 +96,57 @@ def value(subject: Subject) -> str:
 
 
 @suite.check(
+    "input-untouched",
+    why="All metrics are given the same arrays.",
+    mend="Work on a copy.",
+    needs=("value",),
+)
+def input_untouched(subject: Subject) -> None:
+    """It does not change what it is given."""
+    metric, case = subject.build(), _case()
+    before = [values.tobytes() for values in case]
+    metric(*case[:2], case[2] if metric.needs == "probabilities" else None)
+    if [values.tobytes() for values in case] != before:
+        raise BrokenContractError("it changed labels or probabilities")
+
+
+@suite.check(
+    "state",
+    why="One object scores many cells, in any order.",
+    mend="Keep nothing between calls.",
+    needs=("input-untouched",),
+)
+def state(subject: Subject) -> None:
+    """A call gives the same whatever was asked before."""
+    metric, case = subject.build(), _case()
+    first = _score(metric, case)
+    _score(metric, _case(50, sharp=0.3))
+    if (once_more := _score(metric, case)) != first:
+        raise BrokenContractError(f"it is {first!r}; asked again after others, {once_more!r}")
+
+
+@suite.check(
+    "sample-order",
+    why="The order of samples means nothing.",
+    mend="Use sums and counts over all samples.",
+    needs=("state",),
+)
+def sample_order(subject: Subject) -> None:
+    """The same samples in another order have the same score."""
+    metric = subject.build()
+    case = _case()
+    order = np.random.default_rng(3).permutation(len(case[0]))
+    first = _score(metric, case)
+    shuffled = _score(metric, (case[0][order], case[1][order], case[2][order]))
+    if not math.isclose(first, shuffled, rel_tol=1e-9, abs_tol=1e-12):
+        raise BrokenContractError(f"it is {first!r}; of the samples in other order {shuffled!r}")
+
+
+@suite.check(
     "direction",
     why="The best combination is the first by this metric: with the wrong sign, it is the worst.",
     mend="Set `higher_is_better` to what is true.",
-    needs=("value",),
+    needs=("state",),
 )
 def direction(subject: Subject) -> str:
     """Perfect predictions score better than random ones."""
@@ -92,62 +167,10 @@ def direction(subject: Subject) -> str:
 
 
 @suite.check(
-    "sample-order",
-    why="The order of samples means nothing.",
-    mend="Use sums and counts over all samples.",
-    needs=("value",),
-)
-def sample_order(subject: Subject) -> None:
-    """The same samples in another order, and asked again, have the same score."""
-    metric = subject.build()
-    case = _case()
-    order = np.random.default_rng(3).permutation(len(case[0]))
-    first = _score(metric, case)
-    shuffled = _score(metric, (case[0][order], case[1][order], case[2][order]))
-    if not math.isclose(first, shuffled, rel_tol=1e-9, abs_tol=1e-12):
-        raise BrokenContractError(f"it is {first!r}; of the samples in other order {shuffled!r}")
-    if (once_more := _score(metric, case)) != first:
-        raise BrokenContractError(f"it is {first!r}; asked again {once_more!r}")
-
-
-@suite.check(
-    "input-untouched",
-    why="All metrics are given the same arrays.",
-    mend="Work on a copy.",
-    needs=("value",),
-)
-def input_untouched(subject: Subject) -> None:
-    """It does not change what it is given."""
-    metric, case = subject.build(), _case()
-    before = [values.tobytes() for values in case]
-    metric(*case[:2], case[2] if metric.needs == "probabilities" else None)
-    if [values.tobytes() for values in case] != before:
-        raise BrokenContractError("it changed labels or probabilities")
-
-
-@suite.check(
-    "needs",
-    why="A metric of labels is given no probabilities; one of probabilities decides by them.",
-    mend='Say needs = "probabilities" where they make a difference.',
-    needs=("value",),
-)
-def needs(subject: Subject) -> None:
-    """A metric of probabilities depends on them."""
-    metric, (truth, predicted, probabilities) = subject.build(), _case()
-    if metric.needs != "probabilities":
-        raise NotApplicable("it needs labels alone")
-    order = np.random.default_rng(3).permutation(len(truth))
-    if _score(metric, (truth, predicted, probabilities)) == _score(
-        metric, (truth, predicted, probabilities[order])
-    ):
-        raise BrokenContractError("it says that it needs probabilities, but does not use them")
-
-
-@suite.check(
     "odd-cases",
     why="A test part may lack a class or have one sample; an exception costs the whole cell.",
     mend="Return NaN where the metric does not apply.",
-    needs=("value",),
+    needs=("state",),
 )
 def odd_cases(subject: Subject) -> str:
     """Where a class is absent, or one sample is left, it returns a number or NaN."""
