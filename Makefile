@@ -5,6 +5,7 @@ PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 SOURCES := mmbench tests $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
+INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
 
 .PHONY: quickstart test lint types format clean
 

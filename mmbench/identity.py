@@ -31,10 +31,13 @@ def source_hash(source: Path | None) -> str:
 
 
 def requirements(distribution: metadata.Distribution) -> list[str]:
-    """Return ``name version`` of a distribution's direct requirements that are installed."""
+    """Return ``name version`` of a distribution's direct requirements that are installed.
+
+    Extras count, as a plugin may use them where they are there; those for its tests do not.
+    """
     found = set()
     for requirement in distribution.requires or []:
-        if "extra ==" in requirement:
+        if re.search(r"extra\s*==\s*['\"](test|dev|bench|docs)['\"]", requirement):
             continue
         name = re.split(r"[\s;<>=!~\[(]", requirement, maxsplit=1)[0]
         try:

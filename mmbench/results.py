@@ -30,6 +30,7 @@ SPEED = (
     "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput", "batch_size", "device",
     "precision", "peak_memory_mb", "peak_gpu_memory_mb", "energy_j_per_sample", "parameters",
 )  # fmt: skip
+SERVED = ("latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput")
 ORIGIN = ("mmbench_version", "started")
 
 TIMING_COLUMNS = (
@@ -173,12 +174,13 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         ``n_test`` predictions, ``<metric>`` (mean over cells), ``<metric>_std`` (sample standard
         deviation over cells, empty for one), ``<metric>_pooled`` (the metric of the predictions
         of all folds of a seed taken together, averaged over seeds), and ``fit_s``, ``embed_s``,
-        ``predict_s`` (means).
+        ``predict_s`` (means); where serving was timed also ``latency_ms_*`` and ``throughput``.
     """
     import pandas as pd
 
     metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
     encoders = [name for name in table.columns if name.startswith("encoder_")]
+    served = [name for name in SERVED if "timing" in table and table[name].notna().any()]
     planned = table[table["status"] != "skipped"]
     pool = _Pool(table, metrics)
     rows = []
@@ -191,7 +193,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             row[name] = done[name].mean()
             row[f"{name}_std"] = done[name].std(ddof=1)
             row[f"{name}_pooled"] = pooled.get(name, np.nan)
-        row |= {name: done[name].mean() for name in COSTS[:3]}
+        row |= {name: done[name].mean() for name in (*COSTS[:3], *served)}
         rows.append(row)
     summary = pd.DataFrame(rows)
     summary.attrs = dict(table.attrs)

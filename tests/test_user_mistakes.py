@@ -113,8 +113,8 @@ NAMES = [
      "metrics[0]: unknown metric 'acuracy'; did you mean 'accuracy'?"),
     ('name = "iris"', 'name = "iris"\nmetric = "f1_marco"',
      "metric: unknown metric 'f1_marco'; did you mean 'f1_macro'?"),
-    ('name = "iris"', 'name = "iris"\nalignments = ["cca"]',
-     "alignments[0]: unknown alignment 'cca'"),
+    ('name = "iris"', 'name = "iris"\nalignments = ["ccaa"]',
+     "alignments[0]: unknown alignment 'ccaa'; did you mean 'cca'?"),
 ]  # fmt: skip
 
 KEYS = [

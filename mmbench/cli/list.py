@@ -65,7 +65,7 @@ def _lookup(catalogue: Catalogue, section: str | None, name: str) -> Entry:
         known = [n for s in sorts for n in catalogue.entries[s]]
         known += [] if section else [*SECTIONS, "plugins"]
         bare = name.rpartition(":")[2]
-        raise UserError(f"list: there is no {name!r}{did_you_mean(bare, known)}")
+        raise UserError(f"list: there is no {bare!r}{did_you_mean(bare, known)}")
     if len(found) > 1:
         options = " or ".join(f"{entry.sort}:{name}" for entry in found)
         raise UserError(f"list: {name!r} is more than one thing; say {options}")

@@ -55,6 +55,9 @@ def _render(rows: pd.DataFrame, dataset: str, metric: str, width: int) -> Table:
     for name in figures:
         laid.add_column(name, justify="right", no_wrap=True)
     laid.add_column("cells", justify="right", no_wrap=True)
+    timed = "latency_ms_p50" in rows
+    if timed:
+        laid.add_column("p50 ms", justify="right", no_wrap=True)
     with_encoders = "encoders" in telling_axes(rows)
     options = content.telling_options(rows)
     for given, row in zip(options, rows.to_dict("records"), strict=True):
@@ -65,7 +68,8 @@ def _render(rows: pd.DataFrame, dataset: str, metric: str, width: int) -> Table:
         if given:
             cells[0].append("\n" + "; ".join(given), style="dim")
         values = [content.figure(row[name], row[f"{name}_std"]) for name in figures]
-        laid.add_row(*cells, *values, str(row["n"]))
+        latency = [content.seconds(row["latency_ms_p50"])] if timed else []
+        laid.add_row(*cells, *values, str(row["n"]), *latency)
     return laid
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FAILED = ("failed", "timeout", "oom", "crashed")
 LEFT_OUT = ("skipped",)
 SHOWN = ("accuracy", "f1_macro", "f1_weighted", "roc_auc", "log_loss", "ece")
+SERVED = {"latency_ms_p50": "p50 ms", "latency_ms_p99": "p99 ms", "throughput": "samples/s"}
+"""What serving costs, where it was timed, and how it is headed."""
 LOWER_IS_BETTER = ("log_loss", "ece")
 
 

@@ -189,6 +189,8 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
         columns.append(Column(name, True, descending, sorted=order if at_first else ""))
     columns.append(Column("cells", True, True))
     columns.append(Column("cost s", True))
+    served = {name: label for name, label in content.SERVED.items() if name in summary}
+    columns += [Column(label, True, name == "throughput") for name, label in served.items()]
     rows = []
     for of_dataset in by_dataset:
         for row in content.ranked(of_dataset, metric).to_dict("records"):
@@ -202,6 +204,7 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
             fields.append(Field(f"{row['n']} of {planned}" if planned else "0", str(row["n"])))
             cost = pictures.cost(row)
             fields.append(Field(content.seconds(cost), _number(cost)))
+            fields += [Field(content.seconds(row[name]), _number(row[name])) for name in served]
             rows.append(list(zip(columns, fields, strict=True)))
     return Grid(columns, rows)
 

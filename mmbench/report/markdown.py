@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mmbench.report.content import (
     FAILED,
     LEFT_OUT,
+    SERVED,
     answer,
     combination,
     encoder_names,
@@ -65,6 +66,9 @@ def compact(summary: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
         shown[_escape(name)] = pd.Series([figure(*pair) for pair in pairs], best_first.index)
     shown["cells"] = best_first["n"].astype(str)
     shown["fit s"] = best_first["fit_s"].map(seconds)
+    for name, label in SERVED.items():
+        if name in best_first:
+            shown[label] = best_first[name].map(seconds)
     return pd.DataFrame(shown)
 
 

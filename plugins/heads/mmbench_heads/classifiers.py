@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from copy import copy
-from typing import Any, Literal
+import warnings
+from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
+
+from mmbench_heads.wrapper import wrapped
 
 
 def svm(
@@ -17,8 +22,10 @@ def svm(
     kernel: Literal["linear", "rbf", "poly"] = "rbf",
     gamma: float | Literal["scale", "auto"] = "scale",
     degree: int = 3,
+    coef0: float = 0.0,
     class_weight: Literal["balanced"] | None = None,
-) -> SVC:
+    oversample: bool = False,
+) -> Any:
     """Build a support vector machine; it has `decision_function` and no probabilities.
 
     Parameters
@@ -26,97 +33,268 @@ def svm(
     C : float, default 1.0
         Inverse strength of the penalty.
     kernel : {"rbf", "linear", "poly"}
+        ``exp(-gamma |x - y|^2)``, ``<x, y>`` or ``(gamma <x, y> + coef0)^degree``.
     gamma : float or {"scale", "auto"}, default "scale"
         Coefficient of ``rbf`` and ``poly``: 1 / (features * variance), or 1 / features.
     degree : int, default 3
         Degree of ``poly``.
+    coef0 : float, default 0
+        Constant term of ``poly``.
     class_weight : {"balanced"}, optional
         Weigh samples by the inverse frequency of their class.
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest.
 
     References
     ----------
     Cortes and Vapnik, "Support-vector networks", Machine Learning 20, 1995.
     """
-    return SVC(
+    machine = SVC(
         C=C,
         kernel=kernel,
         gamma=gamma,
         degree=degree,
+        coef0=coef0,
         class_weight=class_weight,
         break_ties=True,
     )
-
-
-class ReproducibleForest(RandomForestClassifier):  # type: ignore[misc]
-    """A random forest whose probabilities do not depend on the number of threads.
-
-    Trees are grown by ``n_jobs`` threads. Their probabilities are added up by one, in order: as
-    threads finish in any order, scikit-learn's sum differs in the last bit from call to call.
-    """
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, shape (n, k)."""
-        serial = copy(self)
-        serial.n_jobs = 1
-        probabilities: np.ndarray = super(ReproducibleForest, serial).predict_proba(X)
-        return probabilities
-
-
-def random_forest(
-    *,
-    seed: int,
-    threads: int,
-    n_estimators: int = 100,
-    max_features: int | float | Literal["sqrt", "log2"] | None = "sqrt",
-    min_samples_leaf: int = 1,
-    max_depth: int | None = None,
-    class_weight: Literal["balanced", "balanced_subsample"] | None = None,
-) -> ReproducibleForest:
-    """Build a random forest.
-
-    Parameters
-    ----------
-    seed, threads : int
-        Random state, and threads that grow trees; the result does not depend on ``threads``.
-    n_estimators : int, default 100
-        Number of trees.
-    max_features : int, float, {"sqrt", "log2"} or None, default "sqrt"
-        Features tried at a split: a number, a share, a function of all, or all.
-    min_samples_leaf : int, default 1
-    max_depth : int, optional
-    class_weight : {"balanced", "balanced_subsample"}, optional
-        Weigh samples by the inverse frequency of their class, in all or in each tree's samples.
-
-    References
-    ----------
-    Breiman, "Random forests", Machine Learning 45, 2001.
-    """
-    return ReproducibleForest(
-        n_estimators=n_estimators,
-        max_features=max_features,
-        min_samples_leaf=min_samples_leaf,
-        max_depth=max_depth,
-        class_weight=class_weight,
-        random_state=seed,
-        n_jobs=threads,
-    )
+    return wrapped(machine, oversample=oversample)
 
 
 def logistic_regression(
     *,
     C: float = 1.0,
+    l1_ratio: float = 0.0,
     class_weight: Literal["balanced"] | None = None,
     max_iter: int = 1000,
-) -> LogisticRegression:
-    """Build a multinomial logistic regression with an L2 penalty, solved by L-BFGS.
+    tol: float = 1e-4,
+    oversample: bool = False,
+) -> Any:
+    """Build a multinomial logistic regression with an L2, L1 or elastic net penalty.
+
+    L2 is solved by L-BFGS, the others by SAGA, which visits samples in a pseudo-random order that
+    is always the same. A solver that has not converged warns.
 
     Parameters
     ----------
     C : float, default 1.0
-        Inverse strength of the penalty.
+        Inverse strength of the penalty; infinite for none.
+    l1_ratio : float, default 0
+        Share of the L1 penalty: 0 is L2, 1 is L1, what lies between is the elastic net.
     class_weight : {"balanced"}, optional
         Weigh samples by the inverse frequency of their class.
     max_iter : int, default 1000
         Most iterations of the solver.
+    tol : float, default 1e-4
+        What the solver takes for converged: the largest gradient (L-BFGS), or change of a
+        coefficient relative to the largest (SAGA).
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest.
+
+    References
+    ----------
+    Zou and Hastie, "Regularization and variable selection via the elastic net", Journal of the
+    Royal Statistical Society B 67(2), 2005. Defazio, Bach and Lacoste-Julien, "SAGA", NeurIPS
+    2014.
     """
-    return LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter)
+    regression = LogisticRegression(
+        C=C,
+        l1_ratio=l1_ratio,
+        solver="saga" if l1_ratio else "lbfgs",
+        class_weight=class_weight,
+        max_iter=max_iter,
+        tol=tol,
+        random_state=0,  # of the order in which SAGA visits the samples
+    )
+    return wrapped(regression, oversample=oversample, threads=1)
+
+
+def ridge(
+    *,
+    alpha: float = 1.0,
+    class_weight: Literal["balanced"] | None = None,
+    oversample: bool = False,
+) -> Any:
+    """Build a ridge classifier: least squares on -1 and 1 per class, with an L2 penalty.
+
+    It has `decision_function` and no probabilities.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Strength of the penalty.
+    class_weight : {"balanced"}, optional
+        Weigh samples by the inverse frequency of their class.
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest.
+
+    References
+    ----------
+    Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
+    Technometrics 12(1), 1970.
+    """
+    classifier = RidgeClassifier(alpha=alpha, class_weight=class_weight)
+    return wrapped(classifier, oversample=oversample, threads=1)
+
+
+def k_nearest(
+    *,
+    threads: int,
+    n_neighbors: int = 5,
+    weights: Literal["uniform", "distance"] = "uniform",
+    metric: Literal["euclidean", "manhattan", "cosine"] = "euclidean",
+    oversample: bool = False,
+) -> Any:
+    """Build a classifier by the k nearest training samples.
+
+    Parameters
+    ----------
+    threads : int
+        Threads that search; the result does not depend on it.
+    n_neighbors : int, default 5
+        How many neighbours vote; the training part must have as many samples.
+    weights : {"uniform", "distance"}
+        Equal votes, or votes by the inverse of the distance.
+    metric : {"euclidean", "manhattan", "cosine"}
+        Distance.
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest.
+
+    References
+    ----------
+    Cover and Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information
+    Theory 13(1), 1967.
+    """
+    nearest = KNeighborsClassifier(
+        n_neighbors=n_neighbors, weights=weights, metric=metric, n_jobs=threads
+    )
+    return wrapped(nearest, oversample=oversample, threads=threads)
+
+
+class GaussianNaiveBayes(GaussianNB):  # type: ignore[misc]
+    """Gaussian naive Bayes that refuses variances of 0, which give no probabilities."""
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """Fit.
+
+        Raises
+        ------
+        ValueError
+            A variance is 0.
+        """
+        super().fit(X, y)
+        if not self.var_.all():
+            raise ValueError(
+                "naive-bayes: a feature has variance 0 within a class: every feature is constant "
+                f"in the training part, or var_smoothing = {self.var_smoothing} is too small"
+            )
+        return self
+
+
+def naive_bayes(*, var_smoothing: float = 1e-9, oversample: bool = False) -> Any:
+    """Build a Gaussian naive Bayes classifier.
+
+    Parameters
+    ----------
+    var_smoothing : float, default 1e-9
+        Share of the largest variance of all features that is added to every variance.
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest: it makes
+        the classes' prior probabilities equal.
+    """
+    return wrapped(GaussianNaiveBayes(var_smoothing=var_smoothing), oversample=oversample)
+
+
+class Perceptron(MLPClassifier):  # type: ignore[misc]
+    """A multi-layer perceptron that keeps the loss of every epoch.
+
+    To stop after ``max_iter`` epochs is what was asked for, so it is no warning; ``history_``
+    shows whether the loss was still falling.
+
+    Attributes
+    ----------
+    history_ : list of dict
+        ``epoch``, ``loss`` and, with early stopping, ``validation_accuracy``.
+    """
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:
+        """Fit."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            super().fit(X, y)
+        self.history_ = [
+            {"epoch": epoch, "loss": loss} for epoch, loss in enumerate(self.loss_curve_, 1)
+        ]
+        if self.early_stopping:
+            for row, score in zip(self.history_, self.validation_scores_, strict=True):
+                row["validation_accuracy"] = float(score)
+        return self
+
+
+def mlp(
+    *,
+    seed: int,
+    hidden_layer_sizes: int | tuple[int, ...] = 100,
+    activation: Literal["relu", "tanh", "logistic"] = "relu",
+    alpha: float = 1e-4,
+    learning_rate_init: float = 1e-3,
+    batch_size: int | Literal["auto"] = "auto",
+    max_iter: int = 200,
+    early_stopping: bool = False,
+    n_iter_no_change: int = 10,
+    oversample: bool = False,
+) -> Any:
+    """Build a multi-layer perceptron, trained by Adam.
+
+    Parameters
+    ----------
+    seed : int
+        Random state of the first weights and the order of samples.
+    hidden_layer_sizes : int or list of int, default 100
+        Units of the hidden layer, or of each.
+    activation : {"relu", "tanh", "logistic"}
+        Of the hidden units.
+    alpha : float, default 1e-4
+        Strength of the L2 penalty.
+    learning_rate_init : float, default 1e-3
+        Step size of Adam.
+    batch_size : int or "auto"
+        Samples per step; by default 200, or all where there are fewer.
+    max_iter : int, default 200
+        Most epochs.
+    early_stopping : bool, default False
+        Hold out a tenth of the training part, stratified, and stop when accuracy there rises no
+        more (instead of when the loss falls no more); the best weights are kept.
+    n_iter_no_change : int, default 10
+        Epochs without improvement after which training stops.
+    oversample : bool, default False
+        Repeat the samples of smaller classes, so that all are as large as the largest.
+
+    Raises
+    ------
+    ValueError
+        ``early_stopping`` and ``oversample`` together: repeats of one sample would be trained on
+        and held out.
+
+    References
+    ----------
+    Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature
+    323, 1986. Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+    """
+    if early_stopping and oversample:
+        raise ValueError(
+            "mlp: early_stopping and oversample exclude each other: repeats of one sample would "
+            "be both trained on and held out"
+        )
+    perceptron = Perceptron(
+        hidden_layer_sizes=hidden_layer_sizes,
+        activation=activation,
+        alpha=alpha,
+        learning_rate_init=learning_rate_init,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        early_stopping=early_stopping,
+        n_iter_no_change=n_iter_no_change,
+        random_state=seed,
+    )
+    return wrapped(perceptron, oversample=oversample, threads=1)
