@@ -1,21 +1,20 @@
-"""Decision-level fusion: the class probabilities of one head per modality to one decision.
+"""Decision-level fusion by means and fixed rules over the modalities' class probabilities.
 
-Probabilities come as a mapping from modality to ``(n, k)``, column j for label j.
+Probabilities come as a mapping from modality to ``(n, k)``, column j for label j. A row of NaN
+says that the sample lacks the modality: the others decide. A sample that lacks all gets equal
+probabilities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
-from mmbench_fusions.weights import normalised
-
-TIE_BREAK = 1e-9
-"""What `Vote` adds to the class it decides for, in votes."""
+from mmbench_fusions.absent import average, combined
+from mmbench_fusions.weights import as_history, learned_by_modality, normalised
 
 
 class MeanProbability:
@@ -23,8 +22,7 @@ class MeanProbability:
 
     def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the mean over modalities, shape (n, k)."""
-        mean: np.ndarray = np.mean(list(probabilities.values()), axis=0)
-        return mean
+        return combined(probabilities, average)
 
 
 class WeightedMean:
@@ -33,7 +31,8 @@ class WeightedMean:
     Parameters
     ----------
     weights : list of float, optional
-        One per modality, in the dataset's order, not negative; scaled to sum to 1. Default: equal.
+        One per modality, in the dataset's order, not negative; scaled to sum to 1 over those that
+        a sample has. Default: equal.
     """
 
     def __init__(self, *, weights: list[float] | None = None) -> None:
@@ -48,8 +47,35 @@ class WeightedMean:
             If the weights are not one per modality, finite, not negative and not all 0.
         """
         weights = normalised(self.weights, len(probabilities))
-        mean: np.ndarray = np.average(list(probabilities.values()), axis=0, weights=weights)
-        return mean
+        return combined(probabilities, lambda stacked: average(stacked, weights))
+
+
+class LearnedWeightedMean:
+    """`WeightedMean` with the weights of least log loss on out-of-fold probabilities.
+
+    Attributes
+    ----------
+    weights_ : dict of str to float
+        By modality, not negative, summing to 1.
+    history_ : list of dict
+        The same, to be kept with the fit.
+
+    References
+    ----------
+    Smyth and Wolpert, "Linearly combining density estimators via stacking", Machine Learning 36,
+    1999.
+    """
+
+    def fit(self, probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> Self:
+        """Find the weights on out-of-fold probabilities (n, k) per modality and labels (n,)."""
+        self.weights_ = learned_by_modality(probabilities, labels)
+        self.history_: list[dict[str, Any]] = as_history(self.weights_, "weight")
+        return self
+
+    def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the weighted mean over modalities, shape (n, k)."""
+        weights = np.array([self.weights_[modality] for modality in probabilities])
+        return combined(probabilities, lambda stacked: average(stacked, weights))
 
 
 class Rule:
@@ -58,7 +84,7 @@ class Rule:
     Parameters
     ----------
     formula : callable
-        Takes probabilities (m, n, k) to probabilities (n, k).
+        Takes probabilities (m, n, k), NaN where a sample lacks a modality, to (n, k).
 
     References
     ----------
@@ -71,7 +97,7 @@ class Rule:
 
     def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return class probabilities, shape (n, k)."""
-        return self.formula(np.stack(list(probabilities.values())))
+        return combined(probabilities, self.formula)
 
 
 def product_rule() -> Rule:
@@ -83,8 +109,8 @@ def product_rule() -> Rule:
     """
 
     def product(stacked: np.ndarray) -> np.ndarray:
-        smallest = np.finfo(np.float64).tiny
-        scaled: np.ndarray = softmax(np.log(np.maximum(stacked, smallest)).sum(axis=0), axis=1)
+        logarithms = np.log(np.maximum(stacked, np.finfo(np.float64).tiny))
+        scaled: np.ndarray = softmax(np.nansum(logarithms, axis=0), axis=1)
         return scaled
 
     return Rule(product)
@@ -95,80 +121,29 @@ def max_rule() -> Rule:
 
     It takes the classes to be equally frequent.
     """
-
-    def largest(stacked: np.ndarray) -> np.ndarray:
-        most = stacked.max(axis=0)
-        scaled: np.ndarray = most / most.sum(axis=1, keepdims=True)
-        return scaled
-
-    return Rule(largest)
+    return Rule(lambda stacked: _scaled(np.nanmax(stacked, axis=0), stacked))
 
 
-class Vote:
-    """Hard majority vote: every modality votes for its most probable class.
+def min_rule() -> Rule:
+    """Build the smallest probability of each class, scaled to sum to 1.
 
-    Among classes with equally many votes the one with the highest mean probability wins, then the
-    first. (scikit-learn's ``VotingClassifier`` takes the first at once.)
+    It takes the classes to be equally frequent. Where every class is ruled out by some modality
+    the rule says nothing; the mean probabilities then stand in.
     """
-
-    def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return every class's share of the votes, shape (n, k).
-
-        The winner has `TIE_BREAK` of a vote more, so that the largest share is the decision.
-        """
-        stacked = np.stack(list(probabilities.values()))
-        _, n, k = stacked.shape
-        votes = np.eye(k)[stacked.argmax(axis=2)].sum(axis=0)
-        leading = votes == votes.max(axis=1, keepdims=True)
-        winner = np.where(leading, stacked.mean(axis=0), -1.0).argmax(axis=1)
-        votes[np.arange(n), winner] += TIE_BREAK
-        shares: np.ndarray = votes / votes.sum(axis=1, keepdims=True)
-        return shares
+    return Rule(lambda stacked: _scaled(np.nanmin(stacked, axis=0), stacked))
 
 
-class Stacking:
-    """Logistic regression on the modalities' class probabilities, side by side.
+def median() -> Rule:
+    """Build the median of the probabilities of each class, scaled to sum to 1.
 
-    Equal to scikit-learn's ``StackingClassifier`` with
-    ``final_estimator=LogisticRegression(C=C, max_iter=max_iter)`` and
-    ``stack_method="predict_proba"``: for two classes the first column of each modality is
-    dropped, as it says nothing that the second does not.
-
-    Parameters
-    ----------
-    C : float, default 1.0
-        Inverse strength of the L2 penalty.
-    max_iter : int, default 1000
-        Most iterations of the solver (L-BFGS).
-
-    Attributes
-    ----------
-    modalities_ : list of str
-        Modalities in the order of the fitted columns.
-    classifier_ : sklearn.linear_model.LogisticRegression
-
-    References
-    ----------
-    Wolpert, "Stacked generalization", Neural Networks 5(2), 1992.
+    It takes the classes to be equally frequent. Where every median is 0 the rule says nothing; the
+    mean probabilities then stand in.
     """
+    return Rule(lambda stacked: _scaled(np.nanmedian(stacked, axis=0), stacked))
 
-    def __init__(self, *, C: float = 1.0, max_iter: int = 1000) -> None:
-        self.C = C
-        self.max_iter = max_iter
 
-    def fit(self, probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> Self:
-        """Fit on out-of-fold probabilities (n, k) per modality and labels (n,)."""
-        self.modalities_ = list(probabilities)
-        self.classifier_ = LogisticRegression(C=self.C, max_iter=self.max_iter)
-        self.classifier_.fit(self._columns(probabilities), labels)
-        return self
-
-    def predict_proba(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the meta-classifier's class probabilities, shape (n, k)."""
-        fused: np.ndarray = self.classifier_.predict_proba(self._columns(probabilities))
-        return fused
-
-    def _columns(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
-        parts = [probabilities[modality] for modality in self.modalities_]
-        first = 1 if parts[0].shape[1] == 2 else 0
-        return np.hstack([part[:, first:] for part in parts])
+def _scaled(scores: np.ndarray, stacked: np.ndarray) -> np.ndarray:
+    """Scale scores (n, k) to sum to 1; the mean probabilities where all scores are 0."""
+    total = scores.sum(axis=1, keepdims=True)
+    scaled: np.ndarray = np.divide(scores, total, out=average(stacked), where=total > 0)
+    return scaled

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from mmbench_fusions.weights import learned, normalised
+from mmbench_fusions.weights import as_history, learned_by_modality, normalised
 
 
 class Concat:
@@ -144,10 +144,8 @@ class LearnedWeightedSum:
         out_of_fold : mapping of str to ndarray, shape (n, k)
             Out-of-fold class probabilities by modality.
         """
-        self.weights_ = dict(zip(out_of_fold, learned(out_of_fold, labels).tolist(), strict=True))
-        self.history_: list[dict[str, Any]] = [
-            {"modality": modality, "weight": weight} for modality, weight in self.weights_.items()
-        ]
+        self.weights_ = learned_by_modality(out_of_fold, labels)
+        self.history_: list[dict[str, Any]] = as_history(self.weights_, "weight")
         return self
 
     def transform(self, features: Mapping[str, np.ndarray]) -> np.ndarray:

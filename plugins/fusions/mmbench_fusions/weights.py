@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -39,7 +40,8 @@ def learned(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> np.n
     Parameters
     ----------
     probabilities : mapping of str to ndarray, shape (n, k)
-        Out-of-fold class probabilities by modality.
+        Out-of-fold class probabilities by modality. A row with NaN: the sample lacks the modality,
+        which then says what the mean of its other modalities says.
     labels : ndarray of int, shape (n,)
 
     Returns
@@ -59,6 +61,11 @@ def learned(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> np.n
     """
     rows = np.arange(len(labels))
     true = np.column_stack([part[rows, labels] for part in probabilities.values()])
+    absent = np.isnan(true)
+    if absent.any():
+        known = ~absent.all(axis=1)
+        true, absent = true[known], absent[known]
+        true = np.where(absent, np.nanmean(true, axis=1, keepdims=True), true)
     true = np.maximum(true, FLOOR)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -81,3 +88,15 @@ def learned(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> np.n
     )
     weights = np.clip(found.x, 0.0, None)
     return np.asarray(weights / weights.sum())
+
+
+def learned_by_modality(
+    probabilities: Mapping[str, np.ndarray], labels: np.ndarray
+) -> dict[str, float]:
+    """Return the weights that `learned` finds, by modality."""
+    return dict(zip(probabilities, learned(probabilities, labels).tolist(), strict=True))
+
+
+def as_history(by_modality: Mapping[str, float], what: str) -> list[dict[str, Any]]:
+    """Return one value per modality as rows, to be kept with a fit."""
+    return [{"modality": modality, what: value} for modality, value in by_modality.items()]

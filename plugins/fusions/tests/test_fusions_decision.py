@@ -2,15 +2,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmbench_fusions.decision import MeanProbability, Stacking, Vote
+from mmbench_fusions.decision import MeanProbability
+from mmbench_fusions.stacking import RandomForestStacking, Stacking
+from mmbench_fusions.votes import Vote
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_wine
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 LOADERS = {2: load_breast_cancer, 3: load_wine}
 
@@ -98,25 +102,66 @@ def test_vote_equals_counting(n_modalities, n, k, seed):
         )
 
 
-@pytest.mark.parametrize("C", [1.0, 0.05])
-def test_stacking_equals_scikit_learn(data, C):
+METAS = {
+    "logistic-regression": (
+        lambda: Stacking(C=0.05),
+        lambda: LogisticRegression(C=0.05, max_iter=1000),
+    ),
+    "svm": (
+        lambda: Stacking(meta="svm", C=2),
+        lambda: CalibratedClassifierCV(
+            SVC(C=2, break_ties=True), method="temperature", cv=StratifiedKFold(5), ensemble=False
+        ),
+    ),
+    "random-forest": (
+        lambda: RandomForestStacking(seed=3, n_estimators=20, min_samples_leaf=2, max_depth=4),
+        lambda: RandomForestClassifier(
+            n_estimators=20, min_samples_leaf=2, max_depth=4, random_state=3
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("meta", METAS)
+def test_stacking_equals_scikit_learn(data, meta):
     X, X_test, y, _ = data
+    build, oracle = METAS[meta]
     estimators = heads(X.shape[1], 3)
     inner = StratifiedKFold(5)
     by_hand = StackingClassifier(
-        estimators,
-        final_estimator=LogisticRegression(C=C, max_iter=1000),
-        cv=inner,
-        stack_method="predict_proba",
+        estimators, final_estimator=oracle(), cv=inner, stack_method="predict_proba"
     ).fit(X, y)
     out_of_fold = {
         name: cross_val_predict(head, X, y, cv=inner, method="predict_proba")
         for name, head in estimators
     }
-    stacking = Stacking(C=C).fit(out_of_fold, y)
-    fused = stacking.predict_proba(probabilities_of(estimators, X, y, X_test))
+    fused = build().fit(out_of_fold, y).predict_proba(probabilities_of(estimators, X, y, X_test))
     np.testing.assert_allclose(fused, by_hand.predict_proba(X_test), rtol=1e-9)
-    np.testing.assert_allclose(stacking.classifier_.coef_, by_hand.final_estimator_.coef_)
+    np.testing.assert_allclose(fused.sum(axis=1), 1)
+
+
+def test_a_calibrated_svm_keeps_its_decision(data):
+    X, X_test, y, _ = data
+    out_of_fold = {
+        name: cross_val_predict(head, X, y, method="predict_proba")
+        for name, head in heads(X.shape[1], 2)
+    }
+    test = probabilities_of(heads(X.shape[1], 2), X, y, X_test)
+    first = 1 if y.max() == 1 else 0
+    columns = [np.hstack([p[:, first:] for p in each.values()]) for each in (out_of_fold, test)]
+    fused = Stacking(meta="svm").fit(out_of_fold, y).predict_proba(test)
+    expected = SVC(break_ties=True).fit(columns[0], y).predict(columns[1])
+    np.testing.assert_array_equal(fused.argmax(axis=1), expected)
+
+
+def test_what_cannot_be_stacked_is_one_line():
+    halves = {"a": np.full((4, 3), 1 / 3), "b": np.full((4, 3), 1 / 3)}
+    with pytest.raises(ValueError, match=r"two training samples of every class .* label 1 has 1"):
+        Stacking(meta="svm").fit(halves, np.array([0, 1, 2, 0]))
+    halves["b"][1:3] = np.nan
+    with pytest.raises(ValueError, match="needs every modality of a sample: 2 lack 'b'") as told:
+        Stacking().fit(halves, np.array([0, 1, 2, 0]))
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(("k", "columns"), [(2, 2), (3, 6)])

@@ -1,13 +1,24 @@
 from fractions import Fraction
 from math import prod
+from statistics import median as exact_median
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmbench_fusions.decision import MeanProbability, WeightedMean, max_rule, product_rule
+from mmbench_fusions.decision import (
+    LearnedWeightedMean,
+    MeanProbability,
+    WeightedMean,
+    max_rule,
+    median,
+    min_rule,
+    product_rule,
+)
+from mmbench_fusions.weights import learned
 from sklearn.datasets import load_wine
 from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -25,14 +36,19 @@ def probabilities(draw, low=0):
     return [[[Fraction(c, sum(row)) for c in row] for row in part] for part in counts]
 
 
-@pytest.mark.parametrize(("rule", "formula", "low"), [(product_rule, prod, 1), (max_rule, max, 0)])
+@pytest.mark.parametrize(
+    ("rule", "formula", "low"),
+    [(product_rule, prod, 1), (max_rule, max, 0), (min_rule, min, 0), (median, exact_median, 0)],
+)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_rules_equal_exact_arithmetic(rule, formula, low, data):
     parts = data.draw(probabilities(low))
     fused = rule().predict_proba(by_modality(*parts))
     for i, got in enumerate(fused):
-        scores = [formula(part[i][c] for part in parts) for c in range(len(got))]
+        scores = [formula([part[i][c] for part in parts]) for c in range(len(got))]
+        if not any(scores):  # min-rule and median: then the mean
+            scores = [sum(part[i][c] for part in parts) for c in range(len(got))]
         expected = [float(score / sum(scores)) for score in scores]
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
@@ -69,3 +85,30 @@ def test_weighted_mean_equals_weighted_soft_voting():
     equal = MeanProbability().predict_proba(parts)
     np.testing.assert_allclose(WeightedMean().predict_proba(parts), equal, rtol=1e-12)
     assert np.abs(fused - equal).max() > 0.01
+
+
+def test_learned_weighted_mean_equals_soft_voting_with_the_weights_it_found():
+    X, y = load_wine(return_X_y=True)
+    heads = [("a", GaussianNB()), ("b", KNeighborsClassifier())]
+    out_of_fold = {
+        name: cross_val_predict(head, X[::2], y[::2], method="predict_proba")
+        for name, head in heads
+    }
+    fusion = LearnedWeightedMean().fit(out_of_fold, y[::2])
+    weights = learned(out_of_fold, y[::2])
+    assert weights.max() > 0.6
+    assert fusion.weights_ == dict(zip("ab", weights, strict=True))
+    assert fusion.history_ == [{"modality": m, "weight": w} for m, w in fusion.weights_.items()]
+    voting = VotingClassifier(heads, voting="soft", weights=weights).fit(X[::2], y[::2])
+    parts = {name: head.fit(X[::2], y[::2]).predict_proba(X[1::2]) for name, head in heads}
+    expected = voting.predict_proba(X[1::2])
+    np.testing.assert_allclose(fusion.predict_proba(parts), expected, rtol=1e-9)
+    turned = fusion.predict_proba(dict(reversed(parts.items())))
+    np.testing.assert_allclose(turned, expected, rtol=1e-9)
+
+
+def test_where_min_and_median_are_all_0_the_mean_stands_in():
+    two = by_modality([[1.0, 0.0, 0.0]], [[0.0, 0.6, 0.4]])
+    np.testing.assert_allclose(min_rule().predict_proba(two), [[0.5, 0.3, 0.2]])
+    three = by_modality([[1.0, 0, 0, 0]], [[0, 0.6, 0.4, 0]], [[0, 0, 0, 1.0]])
+    np.testing.assert_allclose(median().predict_proba(three), np.array([[1, 0.6, 0.4, 1]]) / 3)
