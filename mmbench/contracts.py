@@ -71,6 +71,8 @@ class Dataset(Protocol):
         A value per sample; every value is the test part once.
     groups : sequence, optional
         A value per sample; splits made by the harness never cut through a group.
+    attributes : pandas.DataFrame, optional
+        A row per sample: what results may be told apart by.
     """
 
     modalities: Mapping[str, str]
@@ -83,7 +85,7 @@ class Dataset(Protocol):
 
         ``image``: `PIL.Image.Image` of any mode. ``text``: str. ``audio``: an object with
         ``samples`` (frames, channels) float32 and ``sample_rate``. ``vector``: 1-D float array.
-        ``video``: a sequence of images with a frame rate. The sequence may have an attribute
+        ``video``: a sequence of images with ``frame_rate`` (frames a second). The sequence may have an attribute
         ``missing`` (bool array, one per sample), so that nothing is decoded to count them.
         """
         ...
@@ -218,7 +220,8 @@ class Runner(Protocol):
     """Executes jobs somewhere, built as ``target(context, slots, timeout)``.
 
     The harness decides which job is next and what a failure means for the others; a runner only
-    has jobs performed (`mmbench.jobs.perform`) and says how each ended.
+    has jobs performed (`mmbench.jobs.perform`) and says how each ended (`mmbench.jobs.Outcome`,
+    `mmbench.jobs.death` for a process that died). It has no options.
     """
 
     slots: int

@@ -7,7 +7,7 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,8 @@ class Signature:
 def signature(entry: Entry) -> Signature:
     """Import an entry's target and read its parameters; what importing raises passes through."""
     target = entry.load()
-    function = target.__init__ if inspect.isclass(target) else target
+    function: Any = unwrapped(target)
+    function = function.__init__ if inspect.isclass(function) else function
     try:
         hints = typing.get_type_hints(function)
     except Exception:  # annotations that cannot be evaluated: the option is then unchecked
@@ -106,6 +107,13 @@ def signature(entry: Entry) -> Signature:
                 required,
             )
     return Signature(options, frozenset(asks), is_open)
+
+
+def unwrapped(target: Any) -> Any:
+    """Return the class or function behind `functools.partial`."""
+    while isinstance(target, partial):
+        target = target.func
+    return target
 
 
 def build(entry: Entry, params: Mapping[str, Any], given: Mapping[str, Any]) -> Any:

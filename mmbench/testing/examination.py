@@ -76,6 +76,9 @@ class Verdict:
         return sum(finding.status == status for finding in self.findings)
 
 
+PER_PLUGIN = "light-import"
+"""The check whose finding holds for all that a plugin registers."""
+
 Listener = Callable[[Verdict, str], None]
 """Told which check of which plugin begins."""
 
@@ -122,6 +125,7 @@ def examinations(
         return
     if not found:
         raise NothingToCheckError(f"{', '.join([*words, *plugins])}: it registers nothing")
+    shared: dict[str, Finding] = {}
     for one in found:
         verdict = Verdict(one["sort"], one["name"], one["kind"], one["plugin"], one["version"])
         request = Request(
@@ -132,7 +136,10 @@ def examinations(
             tuple(plugins),
             registrations,
         )
+        if verdict.plugin in shared:
+            verdict.findings.append(shared[verdict.plugin])
         _examine(verdict, request, timeout, listener)
+        shared.update((verdict.plugin, f) for f in verdict.findings if f.check == PER_PLUGIN)
         yield verdict
 
 

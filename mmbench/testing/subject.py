@@ -7,6 +7,7 @@ others, ``fit`` and ``apply``. So behaviour that all must show is asked for once
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -172,7 +173,11 @@ class FeatureSubject(RowSubject):
     """What takes features by modality: an alignment, a feature-level or a joint fusion."""
 
     methods = ("transform",)
-    widths = (6, 4)
+
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The columns of each modality."""
+        return _widths(self)
 
     def rows(self, n: int, seed: int) -> Any:
         """Return features by modality."""
@@ -252,9 +257,14 @@ class JointSubject(ClassifyingSubject):
         """Whether the harness fits it: always."""
         return True
 
+    @cached_property
+    def widths(self) -> tuple[int, ...]:
+        """The columns of each modality."""
+        return _widths(self)
+
     def of_classes(self, n: int, seed: int, k: int) -> Any:
         """Return features by modality."""
-        return specimens.features(n, FeatureSubject.widths, seed, k)
+        return specimens.features(n, self.widths, seed, k)
 
     def fit(
         self, built: Any, rows: Any, labels: np.ndarray, validation: tuple[Any, Any] | None = None
@@ -316,6 +326,20 @@ def _subject_class(entry: Entry) -> type[Subject]:
 # --- rows and arrays ---------------------------------------------------------------------------
 
 
+def _widths(subject: RowSubject) -> tuple[int, ...]:
+    """Return unlike widths, or equal ones where it raises a ValueError for the unlike alone."""
+    for widths in ((6, 4), (5, 5)):
+        train = specimens.features(subject.n_train, widths)
+        try:
+            subject.apply(subject.fit(subject.build(), train, subject.train_labels), train)
+        except ValueError:
+            continue
+        except Exception:
+            break
+        return widths
+    return (6, 4)
+
+
 def take(rows: Any, chosen: Sequence[int] | np.ndarray) -> Any:
     """Return some of the rows, in the order given."""
     if isinstance(rows, Mapping):
@@ -328,6 +352,11 @@ def take(rows: Any, chosen: Sequence[int] | np.ndarray) -> Any:
 def dense(values: Any) -> np.ndarray:
     """Return an array that may be sparse as a dense one."""
     return np.asarray(pipeline.to_dense(values))
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether it is a sparse matrix; SciPy is not imported to say no."""
+    return "scipy.sparse" in sys.modules and sys.modules["scipy.sparse"].issparse(values)
 
 
 def copied(arrays: Arrays) -> Arrays:

@@ -38,6 +38,9 @@ PATIENCE = 15.0
 LIMIT = 90.0
 """Seconds that one small matrix may take."""
 
+GATE_SECONDS = 5.0
+"""Seconds without news after which jobs that wait may go on."""
+
 GRACE = 10.0
 """Seconds that processes have to be gone, and `Runner.wait` to return when it was told to."""
 
@@ -80,7 +83,8 @@ class RunnerSubject(Subject):
 
     @property
     def _plugins(self) -> tuple[str, ...]:
-        return (*self.request.plugins, PLANTED)
+        files = (str(Path(p).absolute()) if p.endswith(".py") else p for p in self.request.plugins)
+        return (*files, PLANTED)
 
     # --- by hand -------------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class RunnerSubject(Subject):
         """
         uses = [self._encoder(how, 0) for how in ("works", *bad)]
         encoders = {"a": uses} if bad else {"a": uses, "b": uses}
-        observer, out = _Watch((timeout or 0) + PATIENCE), self.folder / "runs" / name
+        observer, out = _Watch(self, (timeout or 0) + PATIENCE), self.folder / "runs" / name
         with within(LIMIT, "the run"):
             run(
                 _matrix(encoders),
@@ -251,19 +255,25 @@ class Result:
 
 
 class _Watch(Observer):
-    """Gives up on a run of which nothing is heard."""
+    """Opens the gate when a job has crashed, and gives up on a run of which nothing is heard."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, subject: RunnerSubject, patience: float) -> None:
+        self._subject = subject
         self._patience = patience
         self._last = time.monotonic()
 
     def job(self, run: Run, job: Job, outcome: Outcome) -> None:
         """Note that there is news."""
         self._last = time.monotonic()
+        if outcome.status == "crashed":
+            self._subject.open_gate()
 
     def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
         """Raise where there has been none for long."""
-        if time.monotonic() - self._last > self._patience:
+        quiet = time.monotonic() - self._last
+        if quiet > GATE_SECONDS:  # with one slot, nothing crashes while another job waits
+            self._subject.open_gate()
+        if quiet > self._patience:
             raise BrokenContractError(
                 f"for {self._patience:.0f} s it has told of no job that ended, though "
                 f"{run.jobs_left} are left"

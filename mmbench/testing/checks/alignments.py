@@ -14,7 +14,7 @@ suite = Suite()
     "modalities",
     why="What comes after is told by modality: a missing or new name has no place.",
     mend="Return a mapping with the names that were given.",
-    needs=("runs",),
+    needs=("rows",),
 )
 def modalities(subject: AlignmentSubject) -> None:
     """The modalities that come out are those that went in."""

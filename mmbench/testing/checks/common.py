@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mmbench.errors import UserError, one_line
-from mmbench.options import canonical, signature
+from mmbench.options import canonical, signature, unwrapped
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import Subject
 
@@ -217,7 +217,7 @@ def mutable_default(subject: Subject) -> None:
 )
 def documented(subject: Subject) -> None:
     """Every option is named in the docstring."""
-    target = subject.target
+    target = unwrapped(subject.target)
     text = f"{inspect.getdoc(target) or ''}\n{_constructor_doc(target)}"
     for name in signature(subject.entry).options:
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from mmbench.errors import one_line
 from mmbench.options import signature
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import odd_items
-from mmbench.testing.subject import EncoderSubject, copied, difference, take
+from mmbench.testing.subject import EncoderSubject, copied, difference, is_sparse, take
 
 suite = Suite()
 
@@ -49,7 +48,7 @@ def sparse_flag(subject: EncoderSubject) -> None:
     values = subject.first.encode(subject.test)
     if subject.entry.sparse and getattr(values, "format", None) != "csr":
         raise BrokenContractError(f"it is registered sparse, but returned {type(values).__name__}")
-    if not subject.entry.sparse and sparse.issparse(values):
+    if not subject.entry.sparse and is_sparse(values):
         raise BrokenContractError("it is not registered sparse, but returned a sparse matrix")
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from mmbench.errors import one_line
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
@@ -32,6 +31,8 @@ def sparse_input(subject: RowSubject) -> None:
     """What is registered sparse makes the same of CSR as of dense features."""
     if not subject.entry.sparse:
         raise NotApplicable("it is not registered sparse: it is given dense features")
+    from scipy import sparse
+
     train, test = (_each(rows, sparse.csr_matrix) for rows in (subject.train, subject.test))
     try:
         fitted = subject.fit(subject.build(), train, subject.train_labels)

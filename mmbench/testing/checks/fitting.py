@@ -83,8 +83,8 @@ def supervised_flag(subject: RowSubject) -> None:
     if isinstance(subject, FeatureSubject):  # a selection may keep all of a few columns
         parts.append(
             (
-                specimens.features(subject.n_train, (300, 200), 0),
-                specimens.features(subject.n_test, (300, 200), 1),
+                specimens.features(subject.n_train, (250, 250), 0),
+                specimens.features(subject.n_test, (250, 250), 1),
             )
         )
     for train, test in parts:

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from mmbench.environment import gpus
 from mmbench.testing import again
@@ -19,6 +18,7 @@ from mmbench.testing.subject import (
     copied,
     dense,
     difference,
+    is_sparse,
     same,
     take,
 )
@@ -35,7 +35,7 @@ suite = Suite()
 def rows(subject: RowSubject) -> None:
     """The result is a two-dimensional array with a row per sample."""
     for values in subject.apply(subject.first, subject.test).values():
-        if not isinstance(values, np.ndarray) and not sparse.issparse(values):
+        if not isinstance(values, np.ndarray) and not is_sparse(values):
             raise BrokenContractError(
                 f"it returned {type(values).__name__}; a NumPy array was expected"
             )
