@@ -85,8 +85,9 @@ class Dataset(Protocol):
 
         ``image``: `PIL.Image.Image` of any mode. ``text``: str. ``audio``: an object with
         ``samples`` (frames, channels) float32 and ``sample_rate``. ``vector``: 1-D float array.
-        ``video``: a sequence of images with ``frame_rate`` (frames a second). The sequence may have an attribute
-        ``missing`` (bool array, one per sample), so that nothing is decoded to count them.
+        ``video``: a sequence of images with ``frame_rate`` (frames a second). The sequence may
+        have an attribute ``missing`` (bool array, one per sample), so that nothing is decoded to
+        count them.
         """
         ...
 

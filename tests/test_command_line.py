@@ -18,7 +18,9 @@ from click.testing import CliRunner, Result
 import mmbench as face
 from mmbench.cli import cli, main
 
-VERBS = ("cache", "env", "list", "plan", "report", "run")
+VERBS = (
+    "cache", "check", "env", "import-benchmark", "list", "new", "plan", "report", "run", "time",
+)  # fmt: skip
 FIELDS = {"name", "kind", "level", "plugin", "version", "summary"}
 HEAVY = {
     "torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "PIL", "skimage", "soundfile",

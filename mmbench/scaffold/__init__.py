@@ -230,8 +230,8 @@ def _check_name(name: str) -> None:
     nearest = nearest[:LONGEST].strip("-")
     hint = f"; did you mean {nearest!r}?" if VALID.fullmatch(nearest) else ""
     raise UserError(
-        f"new: {name!r} is no valid name: lower-case letters, digits and single dashes between them "
-        f"are allowed, a letter first, {LONGEST} in all{hint}"
+        f"new: {name!r} is no valid name: lower-case letters, digits and single dashes between "
+        f"them are allowed, a letter first, {LONGEST} in all{hint}"
     )
 
 
