@@ -15,6 +15,7 @@ from mmbench.catalogue import Catalogue, Entry, load_catalogue
 from mmbench.contracts import KINDS
 from mmbench.errors import UserError, did_you_mean
 from mmbench.testing.again import decode_request
+from mmbench.testing.subject import Subject
 
 
 class _Events:
@@ -92,12 +93,26 @@ def _examine(given: dict[str, Any], events: _Events) -> None:
     _one_thread()
     subject = decode_request(given["request"]).subject()
     assert not subject.request.kind or subject.request.kind in KINDS
+    _options(subject)
     for name, finding in examine(checks_for(subject.entry), subject, given["ended"]):
         if finding is None:
             events.tell(event="begun", check=name)
         else:
             events.tell(event="ended", **finding.to_dict())
     events.tell(event="done")
+
+
+def _options(subject: Subject) -> None:
+    """See that the options given are the plugin's; a mistake there is the user's."""
+    from mmbench.options import signature
+
+    if not subject.request.params:
+        return
+    try:
+        accepted = signature(subject.entry)
+    except BaseException:  # told by the check `importable`
+        return
+    accepted.validate(subject.request.params, f"{subject.entry.sort} {subject.entry.name}")
 
 
 def _one_thread() -> None:

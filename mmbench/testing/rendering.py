@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -55,7 +56,7 @@ def as_markdown(verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         mark = "❌" if verdict.failures else "✅"
         source = " ".join(filter(None, [verdict.plugin, verdict.version]))
-        lines += [f"{mark} **{verdict.title}** ({source}): {counts(verdict)}", ""]
+        lines += [f"{mark} **{_cell(verdict.title)}** ({_cell(source)}): {counts(verdict)}", ""]
         for finding in verdict.failures:
             lines.append(f"- **{finding.check}**: {_cell(finding.what)}  ")
             lines += [f"  *Why:* {finding.why}  ", f"  *Mend:* {finding.mend}"]
@@ -70,7 +71,8 @@ def as_markdown(verdicts: Sequence[Verdict]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
+    """Return a text in one line that Markdown shows as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>|~&])", r"\\\1", " ".join(text.split()))
 
 
 def as_json(verdicts: Sequence[Verdict]) -> str:

@@ -145,8 +145,9 @@ def cache_key(subject: EncoderSubject) -> str:
 
 
 def _key(subject: EncoderSubject, typed: dict[str, Any]) -> str:
-    """Ask for the key where nothing can be built."""
+    """Ask for the key, with all options as the plan does, where nothing can be built."""
     target = subject.target
+    typed = signature(subject.entry).with_defaults(typed)
     if not inspect.isclass(target):
         found = target.cache_key(**typed)
     else:
