@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
-SOURCES := mmbench tests $(PLUGINS)
+SOURCES := mmbench tests benchmarks $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
 

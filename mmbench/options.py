@@ -88,7 +88,7 @@ def signature(entry: Entry) -> Signature:
     function: Any = unwrapped(target)
     function = function.__init__ if inspect.isclass(function) else function
     try:
-        hints = typing.get_type_hints(function)
+        hints = typing.get_type_hints(function, include_extras=True)
     except Exception:  # annotations that cannot be evaluated: the option is then unchecked
         hints = {}
     options, asks, is_open = {}, set(), False

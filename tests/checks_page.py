@@ -20,7 +20,7 @@ HEAD = """\
 # The checks
 
 `mmbench check` asks each plugin what is asked of its sort. A check passes, fails, or is skipped,
-with the reason; one that builds on another is not reached where that has not passed. They are made
+with the reason; one that builds on another is not reached where that has failed. They are made
 in a process of their own: a plugin that exits, hangs or crashes there has failed the check under
 way, and the others go on. Without [loads](#loads) there is nothing to check.
 

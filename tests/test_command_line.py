@@ -85,7 +85,8 @@ def test_list_of_a_name_shows_its_options():
     (svm,) = json.loads(call("list", "svm", "--json").output)
     assert svm.keys() >= FIELDS
     assert {o["name"]: o["default"] for o in svm["options"]} == {
-        "C": 1.0, "kernel": "rbf", "gamma": "scale", "degree": 3, "class_weight": None
+        "C": 1.0, "kernel": "rbf", "gamma": "scale", "degree": 3, "coef0": 0.0,
+        "class_weight": None, "oversample": False,
     }  # fmt: skip
     assert svm["given"] == []
     (forest,) = json.loads(call("list", "random-forest", "--json").output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import typing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -146,6 +147,8 @@ def _option(option: Option) -> dict[str, Any]:
     from mmbench.options import canonical
 
     annotation = option.annotation
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = typing.get_args(annotation)[0]
     plain = isinstance(annotation, type) and not hasattr(annotation, "__origin__")
     text = annotation.__name__ if plain else str(annotation).replace("typing.", "")
     return {

@@ -22,7 +22,6 @@ from typing import Any
 
 from mmbench.catalogue import notebook_registrations
 from mmbench.errors import UserError
-from mmbench.jobs import death
 from mmbench.testing.again import encode_request
 from mmbench.testing.kit import Finding
 from mmbench.testing.subject import Request
@@ -260,6 +259,8 @@ class _Child:
 
     def events(self, timeout: float) -> Iterator[dict[str, Any]]:
         """Yield what it tells, until it ends or tells nothing for too long; then see `fate`."""
+        from mmbench.jobs import death
+
         deadline = time.monotonic() + timeout
         with self._events.open(encoding="utf-8") as file:
             rest = ""

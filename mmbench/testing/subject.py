@@ -131,6 +131,10 @@ class RowSubject(Subject, ABC):
         """Apply as the harness does."""
         return {"": getattr(fitted, self.methods[0])(rows)}
 
+    def chunk(self, fitted: Any) -> int:
+        """Return how many rows the harness gives it at once, of a thousand and more."""
+        return 1_100
+
     def made(self, **given: Any) -> Any:
         """Return a fresh object, fitted on the training rows."""
         return self.fit(self.build(**given), self.train, self.train_labels)
@@ -152,6 +156,12 @@ class EncoderSubject(RowSubject):
     methods = ("encode",)
     n_train, n_test = 48, 24
     tolerance = 1e-4
+
+    def chunk(self, fitted: Any) -> int:
+        """Return how many items the harness gives it at once."""
+        from mmbench.embedding import CHUNK
+
+        return max(CHUNK, int(getattr(fitted, "chunk", CHUNK)))
 
     def rows(self, n: int, seed: int) -> Any:
         """Return items."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-import time
 import types
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,9 @@ from mmbench.errors import one_line
 from mmbench.options import signature
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import odd_items
-from mmbench.testing.subject import EncoderSubject, copied, difference, is_sparse, take
+from mmbench.testing.subject import EncoderSubject, copied, is_sparse
 
 suite = Suite()
-
-THOUSAND = 1_100
-THOUSAND_SECONDS = 6.0
 
 
 @suite.check(
@@ -75,32 +71,6 @@ def odd(subject: EncoderSubject) -> str:
         if not np.isfinite(values).all():
             raise BrokenContractError(f"of {what} it returned NaN or infinite values")
     return f"{len(found)} items"
-
-
-@suite.check(
-    "thousandth",
-    why="A dataset has thousands of items, and goes through one object chunk by chunk.",
-    mend="Keep nothing that grows, runs down or is exhausted between calls.",
-    needs=("state", "row-order"),
-)
-def thousandth(subject: EncoderSubject) -> str:
-    """The thousandth item is embedded as well as the first."""
-    encoder = subject.made()
-    expected = copied(subject.apply(encoder, subject.test))
-    start, done = time.monotonic(), subject.n_test
-    while done < THOUSAND and time.monotonic() - start < THOUSAND_SECONDS:
-        values = copied(subject.apply(encoder, subject.test))
-        if not difference(expected, values) <= subject.tolerance:
-            bad = next(
-                row
-                for row in range(subject.n_test)
-                if not difference(take(expected, [row]), take(values, [row])) <= subject.tolerance
-            )
-            raise BrokenContractError(
-                f"item {done + bad + 1} is embedded otherwise than when it came first"
-            )
-        done += subject.n_test
-    return f"{done} items"
 
 
 @suite.check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,13 @@ def state(subject: RowSubject) -> None:
     subject.apply(fitted, others)
     if not same(first, copied(subject.apply(fitted, ours))):
         raise BrokenContractError("after a call with other rows, the same call gave another result")
+    for seed in (30, 31):  # rows that are gone by the next call, which may lie where they lay
+        subject.apply(fitted, subject.rows(half, seed))
+        again_ours = take(subject.rows(subject.n_test, 1), range(half))
+        if not same(first, copied(subject.apply(fitted, again_ours))):
+            raise BrokenContractError(
+                "rows equal to earlier ones, as other objects, gave another result"
+            )
 
 
 @suite.check(
@@ -277,6 +285,44 @@ def batch_size(subject: RowSubject) -> str:
                 f"by {worst:.1e} of the largest value"
             )
     return f"largest difference {worst:.0e}"
+
+
+THOUSAND = 1_100
+THOUSAND_SECONDS = 6.0
+"""After which no more rows are asked for."""
+
+
+@suite.check(
+    "thousandth",
+    why="A dataset has thousands of samples, and they come in larger pieces than these.",
+    mend="Keep nothing that grows, runs down or is exhausted between calls; put pieces that are "
+    "worked on one by one together in their order.",
+    needs=("batch-size",),
+)
+def thousandth(subject: RowSubject) -> str:
+    """The thousandth row, in pieces of the harness's size, is treated as the first."""
+    fitted = subject.made()
+    expected = copied(subject.apply(fitted, subject.test))
+    size = subject.chunk(fitted)
+    start, done = time.monotonic(), subject.n_test
+    while done < THOUSAND and time.monotonic() - start < THOUSAND_SECONDS:
+        chosen = (done + np.arange(size)) % subject.n_test
+        wanted = {name: values[chosen] for name, values in expected.items()}
+        made = copied(subject.apply(fitted, take(subject.test, chosen)))
+        if not difference(wanted, made) <= subject.tolerance:
+            raise BrokenContractError(_first_unlike(wanted, made, done, subject.tolerance))
+        done += size
+    return f"{done} rows, {size} at once"
+
+
+def _first_unlike(wanted: Arrays, made: Arrays, done: int, tolerance: float) -> str:
+    for row in range(len(next(iter(wanted.values())))):
+        for name, values in made.items():
+            if len(values) != len(wanted[name]):
+                return f"of {len(wanted[name])} rows it returned shape {values.shape}"
+            if not difference({"": wanted[name][[row]]}, {"": values[[row]]}) <= tolerance:
+                return f"row {done + row + 1} is another than when the same sample came first"
+    raise AssertionError
 
 
 @suite.check(
