@@ -105,7 +105,9 @@ class TimingBlock(_Strict):
     @model_validator(mode="after")
     def _has_time(self) -> Self:
         if self.min_seconds > self.max_seconds:
-            raise ValueError("min_seconds is more than max_seconds")
+            raise ValueError(f"min_seconds is more than max_seconds ({self.max_seconds:g})")
+        if self.server_rate != "search" and self.server_rate * self.max_seconds < 1:
+            raise ValueError("at server_rate, no query is due within max_seconds")
         return self
 
 
@@ -237,6 +239,8 @@ def _expand(value: Any, label: str, key: str) -> Any:
 
 
 TOP_LEVEL = frozenset(MatrixFile.model_fields)
+TABLES: dict[str, type[BaseModel]] = {"split": SplitBlock, "timing": TimingBlock}
+"""The tables that hold keys of their own."""
 
 
 def _misplaced(raw: dict[str, Any]) -> Iterator[str]:
@@ -256,7 +260,8 @@ def _misplaced(raw: dict[str, Any]) -> Iterator[str]:
         for key, value in modalities.items() if isinstance(modalities, dict) else ():
             if key in TOP_LEVEL and not isinstance(value, dict):
                 yield told(key, "[datasets.modalities]")
-    for table, fields in (("encoders", ()), ("split", SplitBlock.model_fields)):
+    for table in ("encoders", *TABLES):
+        fields = TABLES[table].model_fields if table in TABLES else {}
         content = raw.get(table)
         if not isinstance(content, dict):
             continue
@@ -283,25 +288,31 @@ def _explain(error: ValidationError) -> str:
     problems = sorted(error.errors(), key=lambda p: p["type"] != "extra_forbidden")
     same_key = [p for p in problems if p["loc"][:1] == problems[0]["loc"][:1]]
     problem = max(same_key, key=lambda p: len(p["loc"]))  # of a union, the branch that got furthest
-    location = [part for part in problem["loc"] if not _is_branch(part)]
+    location = _keys(problem["loc"])
     where = ""
     for part in location:
         where += f"[{part}]" if isinstance(part, int) else f".{part}"
-    where = where.lstrip(".")
+    where, told = where.lstrip("."), 1
     if problem["type"] == "extra_forbidden":
         key = str(location[-1])
-        fields = SplitBlock.model_fields if location[0] == "split" else MatrixFile.model_fields
-        text = f"unknown key {where!r}{did_you_mean(key, fields)}"
+        block = TABLES.get(str(location[0]), MatrixFile)
+        text = f"unknown key {where!r}{did_you_mean(key, block.model_fields)}"
     elif problem["type"] == "missing":
         text = f"key {where!r} is required"
     else:
         shown = repr(problem["input"])
         shown = shown if len(shown) < 80 else shown[:77] + "..."
-        text = f"{where} = {shown}: {problem['msg']}"
-    more = error.error_count() - 1
+        alike = [p["msg"] for p in problems if _keys(p["loc"]) == location]  # of a union
+        text = f"{where} = {shown}: {'; or '.join(alike)}"
+        told = len(alike)
+    more = error.error_count() - told
     return text + (f" (and {more} more)" if more and problem["type"] != "extra_forbidden" else "")
 
 
-def _is_branch(part: object) -> bool:
-    """Whether a part of pydantic's location names a branch of a union, not a key."""
-    return isinstance(part, str) and ("[" in part or part in ("literal", "str", "list"))
+def _keys(location: Iterable[int | str]) -> list[int | str]:
+    """Return the keys and positions in pydantic's location, not its branches of unions."""
+    return [part for part in location if isinstance(part, int) or not _is_branch(part)]
+
+
+def _is_branch(part: str) -> bool:
+    return "[" in part or part in ("literal", "str", "list", "constrained-int", "constrained-float")

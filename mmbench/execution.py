@@ -225,11 +225,11 @@ class _Execution:
         finally:
             runner.close()
             run.observer.finished(run)
-        if self.plan.source.matrix.timing is not None and not interrupted:
+        if self.plan.source.matrix.timing is not None:
             from mmbench.measurement.phase import time_run
 
             try:
-                time_run(run, context, self.timeout)
+                time_run(run, context, self.timeout, [] if interrupted else run.chosen)
             except KeyboardInterrupt:
                 interrupted = True
         self._close_folder(earlier)

@@ -70,16 +70,19 @@ def perform(job: Job, workshop: Workshop) -> Outcome:
             writer.meta |= {"kind": job.kind, "label": job.label, "seconds": clock.seconds}
     except DamagedArtefactError as error:
         return Outcome("damaged", error.key)
-    except MemoryError as error:
-        return Outcome("oom", one_line(error), traceback.format_exc())
     except PluginError as error:
         return Outcome("failed", str(error), traceback.format_exc())
     except SystemExit as error:
         return Outcome("failed", f"it called sys.exit({error.code!r})", traceback.format_exc())
     except BaseException as error:  # a worker outlives whatever a plugin raises
-        status = "oom" if type(error).__name__ == "OutOfMemoryError" else "failed"
-        return Outcome(status, one_line(error), traceback.format_exc())
+        return Outcome(status_of(error), one_line(error), traceback.format_exc())
     return Outcome("ok", seconds=sum(clock.seconds.values()))
+
+
+def status_of(error: BaseException) -> str:
+    """Return ``"oom"`` where memory was short, the processor's or a GPU's, else ``"failed"``."""
+    short = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return "oom" if short else "failed"
 
 
 def death(exitcode: int | None) -> Outcome:

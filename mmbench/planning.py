@@ -17,6 +17,7 @@ from mmbench.catalogue import Catalogue, load_catalogue, notebook_registrations
 from mmbench.choices import Choice, choices
 from mmbench.config import Source, Use, read_matrix
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
+from mmbench.environment import gpus
 from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.graph import JobGraph
 from mmbench.jobs import Job
@@ -169,6 +170,9 @@ def make_plan(
         Anything in the file or the data that is wrong.
     """
     source = read_matrix(file, overrides)
+    timing = source.matrix.timing
+    if timing is not None and "cuda" in (timing.devices or []) and not gpus():
+        raise UserError(f"{source.label}: timing.devices: the driver lists no NVIDIA GPU")
     extra = tuple(_plugin_path(name, source) for name in source.matrix.plugins)
     given = [str(Path(name).absolute()) if name.endswith(".py") else name for name in plugins]
     extra = tuple(dict.fromkeys((*given, *extra)))

@@ -309,10 +309,9 @@ def _time(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
     from mmbench.measurement.settings import Settings
     from mmbench.measurement.work import Timed
 
-    rows, raw = measure(Timed(spec, workshop), Settings.from_dict(spec["settings"]))
-    for name, seconds in raw.items():
-        writer.save(name, seconds)
-    writer.meta["timings"] = rows
+    row, seconds = measure(Timed(spec, workshop), Settings.from_dict(spec["settings"]))
+    writer.save("seconds", seconds)
+    writer.meta["timing"] = row
 
 
 STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] = {

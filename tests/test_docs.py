@@ -20,7 +20,7 @@ from tests.pages import PageError, blocks, execute, throwaway_environment
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "docs" / "plugins"
-PAGES = [ROOT / "README.md", *sorted(PLUGINS.glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "timing.md", *sorted(PLUGINS.glob("*.md"))]
 
 
 def name(page: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from mmbench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mmbench.matrix import Cell
 
 SCENARIOS = ("single-stream", "offline", "server")
 
@@ -22,6 +25,7 @@ SCENARIOS = ("single-stream", "offline", "server")
     "scenarios",
     multiple=True,
     type=click.Choice(SCENARIOS),
+    default=("single-stream",),
     help="How samples arrive; repeatable (default: single-stream).",
 )
 @click.option(
@@ -29,6 +33,7 @@ SCENARIOS = ("single-stream", "offline", "server")
     "batch_sizes",
     multiple=True,
     type=click.IntRange(min=1),
+    default=(32,),
     metavar="N",
     help="Of the scenario offline; repeatable (default: 32).",
 )
@@ -48,10 +53,8 @@ SCENARIOS = ("single-stream", "offline", "server")
     show_default=True,
 )
 @click.option("--min-repeats", type=click.IntRange(min=1), default=500, show_default=True)
-@click.option("--min-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True)
-@click.option(
-    "--max-seconds", type=click.FloatRange(min=0, min_open=True), default=10.0, show_default=True
-)
+@click.option("--min-seconds", type=click.FloatRange(min=0), help="Default: 1.")
+@click.option("--max-seconds", type=click.FloatRange(min=0, min_open=True), help="Default: 10.")
 @click.option("--kind", metavar="KIND", help="Of items, for an encoder of several.")
 @click.option(
     "--set",
@@ -77,58 +80,74 @@ SCENARIOS = ("single-stream", "offline", "server")
     metavar="FILE.csv",
     help="Also write the table of timings there.",
 )
-def command(what: str, out: Path | None, **options: Any) -> int:  # fmt: skip
-    """Time NAME, an encoder, fusion or head, on made samples; or FILE, a matrix, on its own.
-
-    FILE is a matrix file; the one combination that it names (or that --only leaves) is
-    evaluated as by `mmbench run`, and timed part by part and from raw items to classes.
-    """
-    if what.endswith(".toml"):
-        table = _combination(Path(what), **options)
-    else:
-        table = _component(what, **options)
-    _print(table)
-    if out is not None:
-        table.to_csv(out, index=False)
-    return 0 if (table["status"].isin(["ok", "skipped"])).all() else 1
-
-
-def _component(
-    word: str,
-    *,
+def command(
+    what: str,
     scenarios: tuple[str, ...],
     batch_sizes: tuple[int, ...],
     device: str,
     precision: str,
     way: str,
     min_repeats: int,
-    min_seconds: float,
-    max_seconds: float,
+    min_seconds: float | None,
+    max_seconds: float | None,
+    out: Path | None,
+    **options: Any,
+) -> int:
+    """Time NAME, an encoder, fusion or head, on made samples; or FILE, a matrix, on its own.
+
+    FILE is a matrix file; the one combination that it names (or that --only leaves) is
+    evaluated as by `mmbench run`, and timed part by part and from raw items to classes.
+    """
+    from rich.console import Console
+
+    from mmbench.cli.timings import print_timings
+
+    if min_seconds is not None and max_seconds is not None and min_seconds > max_seconds:
+        raise click.UsageError("--min-seconds is more than --max-seconds")
+    timing = {
+        "scenarios": list(scenarios),
+        "batch_sizes": list(batch_sizes),
+        "precisions": [precision],
+        "compile": [way],
+        "min_repeats": min_repeats,
+        "min_seconds": min(1.0, max_seconds or 1.0) if min_seconds is None else min_seconds,
+        "max_seconds": max(10.0, min_seconds or 10.0) if max_seconds is None else max_seconds,
+        "end_to_end": 1,
+    }
+    time = _combination if what.endswith(".toml") else _component
+    table = time(what, device, timing, **options)
+    print_timings(table, Console(highlight=False, markup=False))
+    if out is not None:
+        table.to_csv(out, index=False)
+    return 0 if table["status"].isin(["ok", "skipped"]).all() else 1
+
+
+def _component(
+    word: str,
+    device: str,
+    timing: dict[str, Any],
+    *,
     kind: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
-    only: tuple[str, ...],
-    limit: int | None,
-    store: Path | None,
+    **of_a_file: Any,
 ) -> pd.DataFrame:
-    from threadpoolctl import threadpool_limits
-
     from mmbench.catalogue import load_catalogue
     from mmbench.cli.options import parsed_options
+    from mmbench.config import TimingBlock
     from mmbench.environment import resolve_device
-    from mmbench.measurement.component import METHODS, Component
-    from mmbench.measurement.measure import measure
-    from mmbench.measurement.settings import Settings
+    from mmbench.measurement.component import STAGE, time_component
+    from mmbench.measurement.settings import every
     from mmbench.measurement.table import make_timings
 
-    for name, given in (("--only", only), ("--limit", limit), ("--store", store)):
+    for name, given in of_a_file.items():
         if given:
-            raise click.UsageError(f"{name} is for a matrix FILE; {word!r} is a component")
+            raise click.UsageError(f"--{name} is for a matrix FILE; {word!r} is a component")
     catalogue = load_catalogue(plugins)
     catalogue.check()
-    found = catalogue.named(word, METHODS)
+    found = catalogue.named(word, STAGE)
     if not found:
-        known = [name for sort in METHODS for name in catalogue.entries[sort]]
+        known = [name for sort in STAGE for name in catalogue.entries[sort]]
         bare = word.rpartition(":")[2]
         raise UserError(f"time: there is no {word!r} to time{did_you_mean(bare, known)}")
     if len(found) > 1:
@@ -137,37 +156,17 @@ def _component(
     entry = found[0]
     if kind and kind not in entry.kinds:
         raise UserError(f"time: {word} takes no {kind}{did_you_mean(kind, entry.kinds)}")
-    params = parsed_options(settings)
-    resolved = resolve_device(device)
-    component = Component(
-        entry.sort, entry.name, kind or next(iter(entry.kinds), ""), params, plugins, resolved
-    )
-    asked = Settings(
-        scenarios=scenarios or ("single-stream",),
-        batch_sizes=batch_sizes or (32,),
-        device=resolved,
-        precision=precision,
-        compile=way,
-        min_repeats=min_repeats,
-        min_seconds=min(min_seconds, max_seconds),
-        max_seconds=max_seconds,
-    )
-    with threadpool_limits(1):
-        rows, _ = measure(component, asked)
-    return make_timings([{"unit": entry.sort, "name": entry.name, **row} for row in rows])
+    on = resolve_device(device)
+    what = (entry.sort, entry.name, kind or "", parsed_options(settings), plugins, on)
+    every_setting = every(TimingBlock.model_validate(timing), on, threads=1)
+    return make_timings([time_component(what, asked) for asked in every_setting])
 
 
 def _combination(
-    file: Path,
-    *,
-    scenarios: tuple[str, ...],
-    batch_sizes: tuple[int, ...],
+    file: str,
     device: str,
-    precision: str,
-    way: str,
-    min_repeats: int,
-    min_seconds: float,
-    max_seconds: float,
+    timing: dict[str, Any],
+    *,
     kind: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
@@ -177,87 +176,54 @@ def _combination(
 ) -> pd.DataFrame:
     import tempfile
 
-    from mmbench.config import read_matrix
+    from mmbench.cli.progress import progress_for
+    from mmbench.environment import resolve_device
     from mmbench.execution import run
     from mmbench.measurement.table import read_timings
-    from mmbench.results import KEYS
+    from mmbench.planning import make_plan, select
 
     if kind:
         raise click.UsageError("--kind is for an encoder; a matrix FILE knows its modalities")
-    source = read_matrix(file, settings)
-    timing = {
-        "scenarios": list(scenarios or ("single-stream",)),
-        "batch_sizes": list(batch_sizes or (32,)),
-        "precisions": [precision],
-        "compile": [way],
-        "min_repeats": min_repeats,
-        "min_seconds": min(min_seconds, max_seconds),
-        "max_seconds": max_seconds,
-        "end_to_end": 1,
-    }
-    timed = [f"timing={_toml(timing)}"]
+    given: dict[str, Any] = {"plugins": plugins, "limit": limit}
+    plan = make_plan(file, overrides=settings, device=resolve_device(device), **given)
+    chosen = _one(plan.source.label, [c for c in select(plan, only, ()) if c.id in plan.wanted])
     with tempfile.TemporaryDirectory(prefix="mmbench-time-") as folder:
-        given: dict[str, Any] = {
-            "file": file,
-            "device": device,
-            "limit": limit,
-            "only": only,
-            "plugins": plugins,
-            "store": store,
-        }
-        table = run(**given, overrides=settings, out=Path(folder) / "run")
-        done = table[table["status"] == "ok"]
-        combinations = done[KEYS].drop_duplicates()
-        if len(combinations) != 1:
-            some = ", ".join(
-                " ".join(filter(None, (r["modalities"], r["fusion"], r["head"])))
-                for r in combinations.head(4).to_dict("records")
-            )
-            raise UserError(
-                f"{source.label}: {len(combinations)} combinations ({some}, ...); choose one with "
-                "--only column=value"
-                if len(combinations)
-                else f"{source.label}: no cell is ok"
-            )
-        run(**given, overrides=[*settings, *timed], out=Path(folder) / "run")
+        table = run(
+            file,
+            device=device,
+            only=[*only, f"fusion={chosen.axes['fusion']}"],
+            overrides=[*settings, f"timing={_toml(timing)}"],
+            out=Path(folder) / "run",
+            store=store,
+            observer=progress_for(quiet=False),
+            **given,
+        )
+        if not (table["status"] == "ok").any():
+            raise UserError(f"{plan.source.label}: no cell is ok: {table['reason'].iloc[0]}")
         return read_timings(Path(folder) / "run")
+
+
+def _one(label: str, cells: Sequence[Cell]) -> Cell:
+    """Return a cell of the only combination, or of the only one that fuses."""
+    from mmbench.options import canonical
+    from mmbench.results import KEYS
+
+    combinations = {canonical([cell.axes[key] for key in KEYS]): cell for cell in cells}
+    found = list(combinations.values())
+    found = [cell for cell in found if cell.fusion is not None] or found
+    if not found:
+        raise UserError(f"{label}: it has no combination that can be evaluated")
+    if len(found) > 1:
+        axes = [cell.axes for cell in found[:4]]
+        some = ", ".join(f"{a['modalities']} {a['fusion']} {a['head']}".strip() for a in axes)
+        raise UserError(
+            f"{label}: {len(found)} combinations ({some}{', ...' if len(found) > 4 else ''}); "
+            "choose one with --only column=value"
+        )
+    return found[0]
 
 
 def _toml(values: dict[str, Any]) -> str:
     import json
 
     return "{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in values.items()) + "}"
-
-
-def _print(table: pd.DataFrame) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(box=box.SIMPLE_HEAD)
-    heads = ("part", "scenario", "batch", "p50 ms", "p90 ms", "p99 ms", "samples/s")
-    for number, name in enumerate(heads):
-        shown.add_column(name, justify="left" if number < 2 else "right")
-    notes = []
-    for row in table.to_dict("records"):
-        label = f"{row['unit']} {row['name']}"
-        cells = [_interval(row, f"latency_ms_{p}") for p in ("p50", "p90", "p99")]
-        batch = str(row["batch_size"])
-        shown.add_row(label, row["scenario"], batch, *cells, _interval(row, "throughput"))
-        for column in ("reason", "percentile_reason", "warnings"):
-            if row[column]:
-                notes.append(f"{label}, {row['scenario']}: {row[column]}")
-    console = Console(highlight=False, markup=False)
-    console.print(shown)
-    for note in dict.fromkeys(notes):
-        console.print(f"note: {note}", soft_wrap=True)
-
-
-def _interval(row: dict[str, Any], name: str) -> str:
-    import math
-
-    value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if math.isnan(value):
-        return "–"
-    text = f"{value:.4g}"
-    return text if math.isnan(low) or math.isnan(high) else f"{text} [{low:.4g}, {high:.4g}]"

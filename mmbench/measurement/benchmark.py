@@ -90,5 +90,8 @@ def _row(one: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
             "latency_ms_p50": MS * stats["median"],
             "percentile_reason": "the file holds no single rounds (--benchmark-save-data)",
         }
+    if stats["iterations"] > 1:
+        row = {k: v for k, v in row.items() if not k.startswith(("latency_ms_p9", "latency_ms_p5"))}
+        row["percentile_reason"] = f"a round is the mean of {stats['iterations']} calls"
     row["throughput"] = row["batch_size"] / stats["mean"]
     return row

@@ -3,33 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from mmbench.errors import UserError
+from mmbench.errors import PluginError, UserError, one_line
+from mmbench.jobs import status_of
+from mmbench.measurement import samples
+from mmbench.measurement.measure import measure
+from mmbench.measurement.settings import Settings
+from mmbench.measurement.work import CLOSE
+from mmbench.pipeline import to_dense
 from mmbench.stages import stage
-from mmbench.testing.subject import Request, RowSubject, take
+from mmbench.testing.subject import DecisionSubject, Request, RowSubject, take
 
-METHODS = {"encoder": "encode", "alignment": "align", "fusion": "fusion", "head": "head"}
+STAGE = {"encoder": "encode", "alignment": "align", "fusion": "fusion", "head": "head"}
+"""What serving has of each sort of plugin."""
+
+What = tuple[str, str, str, Mapping[str, Any], Sequence[str], str]
+"""The arguments of `Component`."""
+
+
+def time_component(what: What, settings: Settings) -> dict[str, Any]:
+    """Time a component in a fresh process.
+
+    Returns
+    -------
+    dict
+        Its row of the table of timings; what it raises is why it failed.
+
+    Raises
+    ------
+    UserError
+        It cannot be built with such options.
+    """
+    told = {"unit": what[0], "name": what[1], **settings.columns}
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            return told | process.submit(_timed, what, settings).result()
+        except BrokenProcessPool:
+            return {**told, "status": "crashed", "reason": "its process died"}
+
+
+def _timed(what: What, settings: Settings) -> dict[str, Any]:
+    try:
+        with threadpool_limits(settings.threads):
+            return measure(Component(*what), settings)[0]
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, PluginError) else one_line(error)
+        return {"status": status_of(error), "reason": reason}
 
 
 class Component:
-    """A plugin on the made rows of the conformance kit.
+    """A plugin on made samples of everyday size, fitted where it learns.
 
     Parameters
     ----------
     sort, name : str
         What is timed.
     kind : str
-        The kind of items, for encoders.
+        The kind of items, for encoders; by default the first that it takes.
     params : mapping
         Its options.
     plugins : sequence of str
         Files and modules to load besides the installed plugins.
     device : {"cpu", "cuda"}
-    threads : int
 
     Raises
     ------
@@ -49,42 +94,62 @@ class Component:
         subject = Request(sort, name, kind, dict(params or {}), tuple(plugins)).subject()
         if not isinstance(subject, RowSubject):
             raise UserError(f"time: a {sort} serves no samples; encoders, fusions and heads do")
+        self.device = device
         self._subject = subject
-        self._device = device
-        self._stage = METHODS[sort]
+        self._sort = sort
+        self._kind = kind or next(iter(subject.entry.kinds), "")
+        subject.n_train = samples.TRAINING
+        self._train = self._made(samples.TRAINING, seed=0) if subject.fits else None
+        self._test = self._made(samples.SERVED, seed=1)
+
+    def _made(self, n: int, seed: int) -> Any:
+        """Return what it is given for ``n`` samples."""
+        if self._sort == "encoder":
+            return samples.items(self._kind, n, seed)
+        if self._sort == "head":
+            return samples.features(n, 1, seed)["m0"]
+        if isinstance(self._subject, DecisionSubject):
+            return self._subject.rows(n, seed)
+        return samples.features(n, 2, seed)
 
     @cached_property
     def rows(self) -> np.ndarray:
         """What its samples are called."""
-        return np.arange(self._subject.n_test)
+        return np.arange(samples.SERVED)
+
+    def batch(self, rows: np.ndarray) -> Any:
+        """Return what a call is given: an encoder rows of items, others their embeddings."""
+        return rows if self._sort == "encoder" else take(self._test, rows)
 
     @cached_property
-    def process(self) -> Callable[[np.ndarray], Any]:
+    def process(self) -> Callable[[Any], dict[str, Any]]:
         """What is timed, built and fitted where it learns."""
         subject = self._subject
-        fitted = subject.made(device=self._device)
+        built = subject.build(device=self.device)
+        fitted = subject.fit(built, self._train, subject.train_labels) if subject.fits else built
+        name = STAGE[self._sort]
 
-        def work(rows: np.ndarray) -> Any:
-            given = take(subject.test, rows)
-            with stage(self._stage):
+        def encode(rows: np.ndarray) -> dict[str, Any]:
+            with stage("decode"):
+                given = [self._test[row] for row in rows]
+            with stage(name):
                 return subject.apply(fitted, given)
 
-        return work
+        def work(given: Any) -> dict[str, Any]:
+            with stage(name):
+                return subject.apply(fitted, given)
 
-    def agreement(self) -> float:
-        """Return 1 where the whole gives what its samples give one by one, else the share."""
-        whole = self.process(self.rows)
-        agreed = []
-        for row in self.rows:
-            alone = self.process(np.array([row]))
-            agreed.append(
-                all(
-                    np.allclose(_dense(whole[m])[row], _dense(alone[m])[0], rtol=1e-3, atol=1e-4)
-                    for m in whole
-                )
-            )
-        return float(np.mean(agreed))
+        return encode if self._sort == "encoder" else work
 
+    @cached_property
+    def _whole(self) -> dict[str, np.ndarray]:
+        made = self.process(self.batch(self.rows))
+        return {name: np.array(to_dense(values)) for name, values in made.items()}
 
-def _dense(values: Any) -> np.ndarray:
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+    def agrees(self, rows: np.ndarray, made: Mapping[str, Any]) -> np.ndarray:
+        """Return which samples give what they give in one batch with all others, bool (n,)."""
+        agreed = np.ones(len(rows), dtype=bool)
+        for name, whole in self._whole.items():
+            gap = np.abs(to_dense(made[name]) - whole[rows]).reshape(len(rows), -1).max(axis=1)
+            agreed &= gap <= CLOSE * max(float(np.abs(whole).max()), 1e-12)
+        return agreed

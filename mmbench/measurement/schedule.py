@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ import numpy as np
 from mmbench.config import TimingBlock
 from mmbench.environment import machine
 from mmbench.matrix import Cell
-from mmbench.measurement.settings import SAMPLES, Settings
+from mmbench.measurement.settings import SAMPLES, Settings, every
 from mmbench.options import canonical
-from mmbench.planner import CellJobs
 from mmbench.planning import Plan
 from mmbench.results import KEYS
 from mmbench.serving import embedding_keys
+from mmbench.splits import Part
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,22 @@ class Unit:
     ----------
     key : str
         Of the job that times it.
-    unit : str
-        One of `mmbench.measurement.work.UNITS`.
-    name : str
-        What it is, for people.
-    cell : Cell
-        The cell on whose fit it is timed.
+    columns : mapping
+        What the table of timings says of it: ``unit``, ``name``, ...
     settings : Settings
+    plain : Unit or None
+        The same part as it is timed where it holds no network; None where it is that itself.
     """
 
     key: str
-    unit: str
-    name: str
-    cell: Cell
+    columns: Mapping[str, Any]
     settings: Settings
+    plain: Unit | None
+
+    @property
+    def label(self) -> str:
+        """What is timed, for people."""
+        return f"{self.columns['unit']} {self.columns['name']}"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ class Combination:
     cells: tuple[Cell, ...]
     first: Cell
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the table of timings says of it."""
+        axes = self.first.axes
+        steps = (choice.name for choice in (self.first.fusion, self.first.head) if choice)
+        names = ("cell", "dataset", "modalities", "encoders", "params")
+        return {"name": " ".join(steps), **{name: axes[name] for name in names}}
+
 
 class TimingPlan:
     """Adds timing jobs to a plan's graph, each part once, and says of which a cell is made."""
@@ -59,27 +69,16 @@ class TimingPlan:
         self.plan = plan
         self.timing = timing
         self.machine = canonical(machine())
+        self._parts: dict[tuple[str, Settings], list[Unit]] = {}
+        self._deciders: dict[str, Cell] = {}
+        self._first: dict[str, Part] = {}
+        for cell in plan.cells:
+            self._first.setdefault(cell.dataset, cell.part)
 
-    def settings(self) -> Iterator[Settings]:
-        """Return the devices × precisions × ways to compile, in the file's order."""
-        timing = self.timing
-        devices: Sequence[str] = timing.devices or [self.plan.device]
-        rate = None if timing.server_rate == "search" else timing.server_rate
-        for device, precision, way in itertools.product(devices, timing.precisions, timing.compile):
-            yield Settings(
-                scenarios=tuple(timing.scenarios),
-                batch_sizes=tuple(timing.batch_sizes),
-                device=device,
-                precision=precision,
-                compile=way,
-                min_repeats=timing.min_repeats,
-                min_seconds=timing.min_seconds,
-                max_seconds=timing.max_seconds,
-                warmup=timing.warmup,
-                stages=timing.stages,
-                server_rate=rate,
-                p99_bound_ms=timing.p99_bound_ms,
-            )
+    @property
+    def settings(self) -> list[Settings]:
+        """Under which everything is timed, in the file's order."""
+        return every(self.timing, self.plan.device, self.plan.source.matrix.threads)
 
     def combinations(self, rows: Mapping[str, Mapping[str, Any]]) -> list[Combination]:
         """Return the combinations that have a finished cell, in the table's order."""
@@ -88,69 +87,110 @@ class TimingPlan:
             if rows.get(cell.id, {}).get("status") == "ok":
                 identity = canonical([cell.axes.get(key) for key in KEYS])
                 groups.setdefault(identity, []).append(cell)
+                if cell.level == "decision":
+                    self._deciders.setdefault(_decision(cell), cell)
         return [Combination(tuple(cells), cells[0]) for cells in groups.values()]
 
-    def parts(self, cell: Cell, settings: Settings) -> list[Unit]:
-        """Return the parts that a cell is made of: encoders, then what decides."""
-        wanted = self.plan.wanted[cell.id]
-        jobs = self.plan.graph.jobs
-        asked = settings.for_parts()
-        specs = {key: {"kind": job.kind, "spec": job.spec} for key, job in jobs.items()}
-        plain = replace(asked, precision="fp32", compile="none")
-        encoders = dict(zip(cell.modalities, cell.encoders, strict=True))
-        made = []
-        for modality, key in embedding_keys(wanted.final, specs).items():
-            name = encoders[modality].name
-            made.append(self._unit("encoder", key, name, cell, asked, modality=modality))
-        final = jobs[wanted.final]
-        heads = [wanted.final]
-        if final.kind == "decide":
-            heads = list(final.spec["probabilities"].values())
-        for key in heads:
-            name = jobs[key].label.removeprefix("fit ")
-            made.append(self._unit("classifier", key, name, cell, plain))
-        if final.kind == "decide":
-            name = str(cell.axes["fusion"])
-            made.append(self._unit("decision", wanted.final, name, cell, plain))
-        return [unit for unit in made if unit is not None]
+    def parts(self, combination: Combination, settings: Settings) -> list[Unit]:
+        """Return the parts that a combination is made of: encoders, then what decides.
 
-    def whole(self, cell: Cell, settings: Settings) -> Unit | None:
-        """Return the whole of a cell, from raw items to classes."""
-        wanted = self.plan.wanted[cell.id]
-        name = " ".join(filter(None, (cell.axes["fusion"], cell.axes["head"])))
-        return self._unit("end-to-end", wanted.final, name, cell, settings)
+        There are none where no sample of the test part has all modalities.
+        """
+        known = (combination.first.id, settings)
+        if known not in self._parts:
+            self._parts[known] = self._made_of(combination.first, settings.for_parts())
+        return self._parts[known]
+
+    def _made_of(self, cell: Cell, asked: Settings) -> list[Unit]:
+        jobs, wanted = self.plan.graph.jobs, self.plan.wanted[cell.id]
+        final = wanted.final
+        if not len(self._rows(cell, cell.modalities, wanted.test)):
+            return []
+        made = [
+            self._unit("encoder", key, cell, (modality,), asked)
+            for modality, key in self._embeds(final).items()
+        ]
+        if jobs[final].kind != "decide":
+            return [*made, self._unit("classifier", final, cell, cell.modalities, asked)]
+        for modality, key in jobs[final].spec["probabilities"].items():
+            made.append(self._unit("classifier", key, cell, (modality,), asked))
+        decider = self._deciders[_decision(cell)]
+        final = self.plan.wanted[decider.id].final
+        return [*made, self._unit("decision", final, decider, cell.modalities, asked)]
+
+    def whole(self, combination: Combination, settings: Settings) -> Unit:
+        """Return the whole of a combination, from raw items to classes."""
+        cell = combination.first
+        final = self.plan.wanted[cell.id].final
+        return self._unit("end-to-end", final, cell, cell.modalities, settings)
+
+    def _embeds(self, final: str) -> dict[str, str]:
+        jobs = {
+            job.key: {"kind": job.kind, "spec": job.spec}
+            for job in self.plan.graph.closure([final])
+        }
+        return embedding_keys(final, jobs)
 
     def _unit(
-        self,
-        unit: str,
-        of: str,
-        name: str,
-        cell: Cell,
-        settings: Settings,
-        modality: str | None = None,
-    ) -> Unit | None:
-        graph, wanted = self.plan.graph, self.plan.wanted[cell.id]
-        rows = self._rows(cell, wanted)
-        if not len(rows):
-            return None
+        self, unit: str, of: str, cell: Cell, modalities: tuple[str, ...], settings: Settings
+    ) -> Unit:
+        graph = self.plan.graph
+        test = self.plan.wanted[cell.id].test
+        if unit == "encoder":  # so that cells of all policies for what is missing share it
+            trained = graph.jobs[of].spec["train"] is not None
+            test = (cell.part if trained else self._first[cell.dataset]).test
+        columns = _columns(unit, cell, modalities)
         closure = list(graph.closure([of]))
         spec = {
             "unit": unit,
             "of": of,
-            "modality": modality,
-            "rows": graph.array(rows),
-            "test": graph.array(wanted.test),
+            "modality": modalities[0],
+            "rows": graph.array(self._rows(cell, modalities, test)),
+            "test": graph.array(test),
+            "device": self.plan.device,
             "settings": settings.to_dict(),
             "machine": self.machine,
         }
         hidden = {"jobs": {job.key: {"kind": job.kind, "spec": job.spec} for job in closure}}
-        inputs = [of, *(job.key for job in closure)]
-        key = graph.add("time", f"time {unit} {name}", inputs, spec, hidden)
-        return Unit(key, unit, name, cell, settings)
+        label = f"time {unit} {columns['name']}"
+        key = graph.add("time", label, [job.key for job in closure], spec, hidden)
+        plain = None
+        if not settings.is_plain:
+            plain = self._unit(unit, of, cell, modalities, settings.plain())
+        return Unit(key, columns, settings, plain)
 
-    def _rows(self, cell: Cell, wanted: CellJobs) -> np.ndarray:
-        """Return the first samples of the test part that lack nothing."""
+    def _rows(self, cell: Cell, modalities: tuple[str, ...], test: np.ndarray) -> np.ndarray:
+        """Return the first samples of a test part that lack none of some modalities."""
         samples = self.plan.samples[cell.dataset]
-        lacking = np.any([samples.missing(m) for m in cell.modalities], axis=0)
-        rows: np.ndarray = wanted.test[~lacking[wanted.test]][:SAMPLES]
+        lacking = np.any([samples.missing(m) for m in modalities], axis=0)
+        rows: np.ndarray = test[~lacking[test]][:SAMPLES]
         return rows
+
+
+def _decision(cell: Cell) -> str:
+    """Return what the cost of a decision-level fusion depends on: not on encoders and heads."""
+    assert cell.fusion is not None
+    return canonical([cell.dataset, cell.modalities, cell.fusion.identity])
+
+
+def _columns(unit: str, cell: Cell, modalities: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the table says of a part: its own names and options, not the whole cell's."""
+    if unit == "end-to-end":
+        return {"unit": unit, **Combination((cell,), cell).columns}
+    encoders = [f"encoder.{m}" for m in modalities] if unit != "decision" else []
+    roles = {
+        "encoder": encoders,
+        "classifier": ["head"] if cell.level == "decision" else ["alignment", "fusion", "head"],
+        "decision": ["fusion"],
+    }[unit]
+    choices = cell.choices
+    given = json.loads(cell.params)
+    told = {role: given[role] for role in dict.fromkeys([*encoders, *roles]) if role in given}
+    return {
+        "unit": unit,
+        "name": " ".join(choices[role].name for role in roles if role in choices),
+        "dataset": cell.dataset,
+        "modalities": "+".join(modalities),
+        "encoders": "+".join(choices[role].name for role in encoders),
+        "params": canonical(told),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,25 +44,26 @@ def worth_measuring(
         known = [score for score in scores if score is not None and np.isfinite(score)]
         if known:
             quality[combination.first.id] = sign * float(np.mean(known))
+    cost = {c.first.id: _latency(composed.get(c.first.id)) for c in combinations}
     found: list[Combination] = []
     for dataset in plan.samples:
         ours = [c for c in combinations if c.first.dataset == dataset and c.first.id in quality]
-        ours.sort(key=lambda c: -quality[c.first.id])  # stable: ties stay in the table's order
+        ours.sort(key=lambda c: (-quality[c.first.id], cost[c.first.id]))
         if timing.end_to_end == "best":
-            costs = [_latency(composed.get(c.first.id)) for c in ours]
-            found += [c for c, on in zip(ours, pareto(costs), strict=True) if on]
+            found += pareto(ours, [cost[c.first.id] for c in ours])
         else:
             found += ours[: timing.end_to_end]
     return found
 
 
-def pareto(costs: Sequence[float]) -> list[bool]:
-    """Return which of some candidates, best first, cost less than all that are better."""
-    least, on = float("inf"), []
-    for number, cost in enumerate(costs):
-        on.append(number == 0 or cost < least)
-        least = min(least, cost)
-    return on
+def pareto(candidates: Sequence[Combination], costs: Sequence[float]) -> list[Combination]:
+    """Return those of some candidates, best first, that cost less than all before them."""
+    least = [float("inf"), *itertools.accumulate(costs, min)]
+    return [
+        candidate
+        for number, candidate in enumerate(candidates)
+        if number == 0 or costs[number] < least[number]
+    ]
 
 
 def _latency(row: Mapping[str, Any] | None) -> float:

@@ -27,8 +27,8 @@ def _with_interval(name: str) -> tuple[str, str, str]:
 
 
 COLUMNS = (
-    "unit", "name", "cell", "dataset", "modalities", "params", "scenario", "batch_size", "device",
-    "precision", "compile", "status", "reason", "n", "outliers",
+    "unit", "name", "cell", "dataset", "modalities", "encoders", "params", "scenario", "batch_size",
+    "device", "precision", "compile", "status", "reason", "n", "outliers",
     *_with_interval("latency_ms_mean"), *_with_interval("latency_ms_p50"),
     *_with_interval("latency_ms_p90"), *_with_interval("latency_ms_p99"), "percentile_reason",
     *_with_interval("throughput"), "rate", "load", "p99_bound_ms", "cold_load_ms", "cold_first_ms",
@@ -39,9 +39,9 @@ COLUMNS = (
 )  # fmt: skip
 
 _TEXT = {
-    "unit", "name", "cell", "dataset", "modalities", "params", "scenario", "device", "precision",
-    "compile", "status", "reason", "percentile_reason", "energy_source", "warnings", "conditions",
-    "raw", "mmbench_version", "started",
+    "unit", "name", "cell", "dataset", "modalities", "encoders", "params", "scenario", "device",
+    "precision", "compile", "status", "reason", "percentile_reason", "energy_source", "warnings",
+    "conditions", "raw", "mmbench_version", "started",
 }  # fmt: skip
 _INTEGER = {"batch_size", "n", "outliers", "parameters"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.data import pick
-from mmbench.pipeline import Matrix
+from mmbench.pipeline import to_dense
 from mmbench.serving import Service, encoder
 from mmbench.stages import stage
 from mmbench.steps import decide_by, fit_decision
@@ -29,24 +29,41 @@ class probabilities (standardising, alignment, feature-level fusion, head). ``de
 decision-level fusion on the probabilities of its heads. ``end-to-end``: from raw items to classes.
 """
 
+CLOSE = 1e-3
+"""How far a timed result may be from the scored one: of embeddings as a share of the largest
+value; the scored probability of another class than the scored one below that one's."""
+
 
 @dataclass
 class Timed:
-    """One part, built and fitted, ready to process samples of the test part by their numbers.
+    """One part, to be built and fitted, that processes samples of the test part by their rows.
 
     Attributes
     ----------
     spec : mapping
-        ``unit``, ``of`` (the key of the job that it does the work of), ``modality``, ``rows`` (the
-        positions of the samples, array key), and the ``jobs`` that it stands on.
+        ``unit``, ``of`` (the key of the job that it does the work of), ``modality``, ``rows`` and
+        ``test`` (positions of samples, array keys), ``device`` (on which ``of`` was done) and the
+        ``jobs`` that it stands on.
     """
 
     spec: Mapping[str, Any]
     workshop: Workshop
     _service: Service = field(init=False)
+    _items: dict[str, Sequence[Any]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._service = Service(self.spec["jobs"], self.spec["of"], self.workshop)
+        self._items = {
+            modality: pick(
+                self.workshop.items(spec["dataset"], modality), self.workshop.array(spec["rows"])
+            )
+            for modality, spec in self._embeds.items()
+        }
+
+    @property
+    def device(self) -> str:
+        """Where the results were made that its own must agree with."""
+        return str(self.spec["device"])
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -54,37 +71,55 @@ class Timed:
         return np.asarray(self.workshop.array(self.spec["rows"]))
 
     @cached_property
+    def _place(self) -> dict[int, int]:
+        return {int(row): place for place, row in enumerate(self.rows)}
+
+    @cached_property
     def _job(self) -> Mapping[str, Any]:
         job: Mapping[str, Any] = self.spec["jobs"][self.spec["of"]]["spec"]
         return job
 
     @cached_property
-    def _items(self) -> dict[str, Sequence[Any]]:
+    def _embeds(self) -> Mapping[str, Mapping[str, Any]]:
+        """The embedding jobs whose encoders are in it, by modality."""
+        match self.spec["unit"]:
+            case "encoder":
+                return {self.spec["modality"]: self._job}
+            case "end-to-end":
+                return self._service.embeds
+            case _:
+                return {}
+
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        """What a part without encoders is given for each of its samples, by modality."""
+        store = self.workshop.store
+        if self.spec["unit"] == "decision":
+            return {
+                modality: self._of_test(store.open(key).array("probabilities"))
+                for modality, key in self._job["probabilities"].items()
+            }
         return {
-            modality: pick(
-                self.workshop.items(spec["dataset"], modality), self.workshop.array(spec["rows"])
-            )
-            for modality, spec in self._embeds.items()
+            modality: store.open(key).matrix("values")[self.rows]
+            for modality, key in self._service.keys.items()
         }
 
-    @cached_property
-    def _embeds(self) -> Mapping[str, Mapping[str, Any]]:
-        if self.spec["unit"] == "encoder":
-            return {self.spec["modality"]: self._job}
-        return self._service.embeds
+    def _of_test(self, values: np.ndarray) -> np.ndarray:
+        """Return the rows for its samples of an array about the test part."""
+        test = self.workshop.array(self.spec["test"])
+        position = {int(row): i for i, row in enumerate(test)}
+        return np.asarray(values)[[position[int(row)] for row in self.rows]]
+
+    def batch(self, rows: np.ndarray) -> Any:
+        """Return what a call is given for samples: their rows, or their stored embeddings."""
+        if self.spec["unit"] in ("encoder", "end-to-end"):
+            return rows
+        places = [self._place[int(row)] for row in rows]
+        return {modality: values[places] for modality, values in self._given.items()}
 
     @cached_property
-    def encoders(self) -> dict[str, Any]:
-        """The encoders in it, by modality."""
-        if self.spec["unit"] in ("classifier", "decision"):
-            return {}
-        if self.spec["unit"] == "encoder":
-            return {self.spec["modality"]: encoder(self._job, self.workshop)}
-        return self._service.encoders
-
-    @cached_property
-    def process(self) -> Callable[[np.ndarray], Any]:
-        """What is timed: from positions of samples to their embeddings, probabilities or classes.
+    def process(self) -> Callable[[Any], Any]:
+        """What is timed: from a batch to its embeddings, probabilities or classes.
 
         Getting it loads and fits whatever it takes.
         """
@@ -92,17 +127,17 @@ class Timed:
             case "encoder":
                 return self._encode()
             case "classifier":
-                return self._classify()
+                return self._service.classify
             case "decision":
                 return self._decide()
             case _:
                 return self._serve()
 
-    def _encode(self) -> Callable[[np.ndarray], Matrix]:
-        modality = self.spec["modality"]
-        built, items = self.encoders[modality], self._items[modality]
+    def _encode(self) -> Callable[[np.ndarray], Any]:
+        items = self._items[self.spec["modality"]]
+        built = encoder(self._job, self.workshop)
 
-        def encode(rows: np.ndarray) -> Matrix:
+        def encode(rows: np.ndarray) -> Any:
             with stage("decode"):
                 given = [items[row] for row in rows]
             with stage("encode"):
@@ -110,33 +145,13 @@ class Timed:
 
         return encode
 
-    def _classify(self) -> Callable[[np.ndarray], np.ndarray]:
-        classify = self._service.classify
-        stored = {}
-        for modality, key in self._service.keys.items():
-            stored[modality] = self.workshop.store.open(key).matrix("values")[self.rows]
-        position = {int(row): i for i, row in enumerate(self.rows)}
-
-        def work(rows: np.ndarray) -> np.ndarray:
-            chosen = [position[int(row)] for row in rows]
-            return classify({name: values[chosen] for name, values in stored.items()})
-
-        return work
-
-    def _decide(self) -> Callable[[np.ndarray], np.ndarray]:
+    def _decide(self) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
         labels, fusion = fit_decision(self._job, self.workshop)
-        test = self.workshop.array(self.spec["test"])
-        position = {int(row): i for i, row in enumerate(test)}
-        stored = {
-            modality: np.asarray(self.workshop.store.open(key).array("probabilities"))
-            for modality, key in self._job["probabilities"].items()
-        }
 
-        def work(rows: np.ndarray) -> np.ndarray:
-            chosen = [position[int(row)] for row in rows]
-            given = {name: values[chosen][:, labels.present] for name, values in stored.items()}
+        def work(given: Mapping[str, np.ndarray]) -> np.ndarray:
             with stage("fusion"):
-                return labels.widen(decide_by(fusion, given), self._job["n_classes"])
+                known = {name: values[:, labels.present] for name, values in given.items()}
+                return labels.widen(decide_by(fusion, known), self._job["n_classes"])
 
         return work
 
@@ -152,27 +167,28 @@ class Timed:
 
         return work
 
-    def agreement(self) -> float:
-        """Return the share of samples for which the result is the one that was scored.
+    @cached_property
+    def _expected(self) -> Any:
+        """What the job has stored for its samples."""
+        stored = self.workshop.store.open(self.spec["of"])
+        if self.spec["unit"] == "encoder":
+            return stored.matrix("values")[self.rows]
+        return self._of_test(stored.array("probabilities"))
+
+    def agrees(self, rows: np.ndarray, made: Any) -> np.ndarray:
+        """Return for which samples a call's result is the one that was scored, bool (n,).
 
         Embeddings agree where they differ by less than a thousandth of the largest value; classes
-        where they are the same.
+        where they are the same, or were scored within a thousandth of each other.
         """
-        made = self.process(self.rows)
+        expected = self._expected[[self._place[int(row)] for row in rows]]
         if self.spec["unit"] == "encoder":
-            stored = self.workshop.store.open(self.spec["of"]).matrix("values")[self.rows]
-            gap = np.abs(_dense(made) - _dense(stored)).max(axis=1)
-            return float(np.mean(gap <= 1e-3 * max(float(np.abs(_dense(stored)).max()), 1e-12)))
-        test = self.workshop.array(self.spec["test"])
-        position = {int(row): i for i, row in enumerate(test)}
-        scored = np.asarray(self.workshop.store.open(self.spec["of"]).array("probabilities"))
-        expected = scored[[position[int(row)] for row in self.rows]].argmax(axis=1)
+            largest = max(float(abs(self._expected).max()), 1e-12)
+            gap = np.abs(to_dense(made) - to_dense(expected)).max(axis=1)
+            return np.asarray(gap <= CLOSE * largest)
         classes = made if self.spec["unit"] == "end-to-end" else made.argmax(axis=1)
-        return float(np.mean(classes == expected))
-
-
-def _dense(values: Any) -> np.ndarray:
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+        scored = expected[np.arange(len(rows)), classes]
+        return np.asarray(scored >= expected.max(axis=1) - CLOSE)
 
 
 class StageRecorder:

@@ -66,6 +66,11 @@ def modules_in(thing: Any) -> list[torch.nn.Module]:
     return found
 
 
+def networks_in(thing: Any) -> list[torch.nn.Module]:
+    """Return the torch modules in an object that have parameters: no mere transforms of images."""
+    return [module for module in modules_in(thing) if next(module.parameters(), None) is not None]
+
+
 def parameters(thing: Any) -> int | None:
     """Return how many parameters the torch modules in an object have; None without modules.
 

@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 _INTERVAL = 0.005  # seconds
+
+
+@dataclass(frozen=True)
+class Level:
+    """Memory that this process has at a moment, in bytes.
+
+    Attributes
+    ----------
+    resident : int
+    gpu_allocated, gpu_reserved : int
+        By torch's allocator; 0 without a GPU.
+    """
+
+    resident: int
+    gpu_allocated: int = 0
+    gpu_reserved: int = 0
+
+    @classmethod
+    def now(cls, device: str = "cpu") -> Level:
+        """Return the present level."""
+        import psutil
+
+        resident = int(psutil.Process().memory_info().rss)
+        if not device.startswith("cuda"):
+            return cls(resident)
+        import torch
+
+        torch.cuda.synchronize(device)
+        allocated = torch.cuda.memory_allocated(device)
+        return cls(resident, allocated, torch.cuda.memory_reserved(device))
 
 
 class PeakMemory:
@@ -26,21 +57,24 @@ class PeakMemory:
     ----------
     device : str
         ``"cuda"`` or ``"cuda:N"`` measures that GPU too.
+    above : Level, optional
+        What does not count; by default what there is on entering.
 
     Attributes
     ----------
     baseline : int
-        Resident on entering.
+        Resident memory that does not count.
     resident : int or None
         Peak resident above it; None within the block.
     method : str
         How the resident peak was found.
     gpu_allocated, gpu_reserved : int or None
-        Peaks on the GPU above what was allocated and reserved on entering; None without one.
+        Peaks on the GPU above what does not count; None without one.
     """
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", above: Level | None = None) -> None:
         self._device = device if device.startswith("cuda") else None
+        self._above = above
         self.baseline = 0
         self.resident: int | None = None
         self.method = ""
@@ -48,15 +82,13 @@ class PeakMemory:
         self.gpu_reserved: int | None = None
 
     def __enter__(self) -> Self:
+        above = self._above
         if self._device is not None:
             import torch
 
-            torch.cuda.synchronize(self._device)
+            above = above or Level.now(self._device)
             torch.cuda.reset_peak_memory_stats(self._device)
-            self._gpu_baseline = (
-                torch.cuda.memory_allocated(self._device),
-                torch.cuda.memory_reserved(self._device),
-            )
+            self._gpu_baseline = (above.gpu_allocated, above.gpu_reserved)
         self._sampler = None if _reset_high_water_mark() else _Sampler()
         if self._sampler is None:
             self.method, self.baseline = "high-water mark", _status("VmRSS")
@@ -64,6 +96,8 @@ class PeakMemory:
             self.method = f"read every {1000 * _INTERVAL:g} ms"
             self.baseline = self._sampler.peak
             self._sampler.start()
+        if above is not None:
+            self.baseline = above.resident
         return self
 
     def __exit__(

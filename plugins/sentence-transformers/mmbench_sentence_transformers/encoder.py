@@ -144,10 +144,10 @@ def _local(model: str | None, folder: Path | None) -> Path | str:
 
 
 def _load(model: Path | str, device: str, **options: Any) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
+    from mmbench_sentence_transformers.model import StagedSentenceTransformer
 
     options = {"local_files_only": True, **options}
-    return SentenceTransformer(str(model), device=device, trust_remote_code=False, **options)
+    return StagedSentenceTransformer(str(model), device=device, trust_remote_code=False, **options)
 
 
 def _from_hub(model: str, device: str) -> SentenceTransformer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -86,3 +87,16 @@ def test_cells_without_weights_fail_and_the_others_run(tmp_path, folder):
     assert failed["status"].tolist() == ["failed"] * 2
     assert failed["reason"].str.contains("no weights for 'nobody/nothing'").all()
     assert failed["reason"].str.contains("HF_HOME").all()
+
+
+def test_tokenising_and_transfer_are_timed_apart(tmp_path, folder):
+    command = [sys.executable, "-m", "mmbench", "time", "sentence-transformers"]
+    options = ["--set", f"folder={folder}", "--out", "timings.csv"]
+    quick = ["--min-repeats", "6", "--min-seconds", "0"]
+    subprocess.run([*command, *options, *quick], cwd=tmp_path, check=True, capture_output=True)
+    with open(tmp_path / "timings.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["status"] == "ok"
+    stages = {name: float(row[f"stage_{name}_ms"]) for name in ("preprocess", "transfer", "encode")}
+    assert min(stages.values()) > 0
+    assert stages["preprocess"] > stages["transfer"]

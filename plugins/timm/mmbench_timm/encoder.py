@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmbench import stage
 from mmbench_timm import identity
 
 if TYPE_CHECKING:
@@ -150,8 +151,14 @@ class TimmEncoder:
         pieces = []
         with torch.inference_mode():
             for start in range(0, len(items), self.batch_size):
-                images = [self._prepare(rgb(i)) for i in items[start : start + self.batch_size]]
-                pieces.append(self._network(torch.stack(images).to(self.device)).cpu())
+                with stage("preprocess"):
+                    images = [self._prepare(rgb(i)) for i in items[start : start + self.batch_size]]
+                    batch = torch.stack(images)
+                with stage("transfer"):
+                    batch = batch.to(self.device)
+                features = self._network(batch)
+                with stage("transfer"):
+                    pieces.append(features.float().cpu())
         embedded: np.ndarray = torch.cat(pieces).numpy()
         return embedded
 

@@ -64,6 +64,15 @@ def test_random_features_equal_timm_in_any_batch_size(model, images):
         assert_same(encoder.encode(images), expected)
 
 
+def test_features_are_single_precision_whatever_the_network_computes_in(images):
+    encoder = TimmEncoder(model="test_vit", pretrained=False)
+    expected = encoder.encode(images[:4])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        embedded = encoder.encode(images[:4])
+    assert embedded.dtype == np.float32
+    assert 0 < np.abs(embedded - expected).max() < 0.1 * np.abs(expected).max()
+
+
 def test_initialisation_draws_the_weights_and_leaves_the_generator_alone(images):
     torch.manual_seed(11)
     before = torch.get_rng_state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -93,3 +94,17 @@ def test_cells_without_weights_fail_and_the_others_run(tmp_path):
     assert failed["reason"].str.contains("no weights for 'hf-hub:nobody/nothing'").all()
     assert failed["reason"].str.contains("pretrained = false").all()
     assert "photo by timm (random weights)" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_preprocessing_and_transfer_are_timed_apart(tmp_path):
+    options = ["--set", "model=test_vit", "--set", "pretrained=false", "--precision", "bf16"]
+    command = [sys.executable, "-m", "mmbench", "time", "timm", *options, "--out", "timings.csv"]
+    quick = ["--min-repeats", "6", "--min-seconds", "0"]
+    subprocess.run([*command, *quick], cwd=tmp_path, check=True, capture_output=True)
+    with open(tmp_path / "timings.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["status"], row["precision"]) == ("ok", "bf16")
+    stages = {name: float(row[f"stage_{name}_ms"]) for name in ("preprocess", "transfer", "encode")}
+    assert min(stages.values()) > 0
+    assert stages["preprocess"] > stages["transfer"]
+    assert int(row["parameters"]) > 10_000

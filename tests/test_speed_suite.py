@@ -1,0 +1,72 @@
+"""The suite in ``benchmarks/speed``: it runs, on mmbench's clock, and writes what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+import mmbench
+from mmbench.measurement.benchmark import import_benchmark
+
+ROOT = Path(__file__).parent.parent
+SUITE = ["pytest", "-q", "-p", "no:cacheprovider", "benchmarks/speed/test_components.py"]
+QUICK = ["--benchmark-max-time=0.01", "--benchmark-min-rounds=20", "-k", "identity or concat"]
+
+
+def python(*arguments: object) -> str:
+    """Run a module from the repository's root, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_pytest_benchmark_saves_compares_and_is_imported(tmp_path: Path) -> None:
+    storage = f"--benchmark-storage=file://{tmp_path}"
+    file = tmp_path / "speed.json"
+    python(*SUITE, *QUICK, storage, "--benchmark-save=before", f"--benchmark-json={file}")
+    compared = python(*SUITE, *QUICK, storage, "--benchmark-compare")
+    assert "0001_before" in compared
+    benchmarks = json.loads(file.read_text())["benchmarks"]
+    assert {one["options"]["timer"] for one in benchmarks} == {"now"}  # not "perf_counter"
+    assert {one["stats"]["iterations"] for one in benchmarks} == {1}
+    import_benchmark(file, tmp_path)
+    table = mmbench.read_timings(tmp_path)
+    names = table["name"].str.extract(r"\[(.*)-\d+\]")[0]
+    found = set(zip(names, table["batch_size"], strict=True))
+    assert found == {(n, s) for n in ("encoder identity", "fusion concat") for s in (1, 32)}
+    assert set(table["device"]) == {"cpu"}
+    assert (table["latency_ms_p50"] > 0).all()
+
+
+def test_the_table_of_encoders_is_written(tmp_path: Path) -> None:
+    quick = ("--min-repeats", 10, "--min-seconds", 0, "--only", "identity")
+    printed = python("benchmarks.speed.encoders", *quick, "--out", tmp_path)
+    table = pd.read_csv(tmp_path / "encoders-cpu.csv")
+    assert table["encoder"].tolist() == ["identity"] * 2
+    assert table["batch_size"].tolist() == [1, 32]
+    assert (table["throughput"] > 0).all()
+    page = (tmp_path / "encoders-cpu.md").read_text()
+    assert "| identity" in page
+    assert "| identity" in printed
+    assert "Machine: " in page
+
+
+def test_the_table_of_fidelity_is_written(tmp_path: Path) -> None:
+    python("benchmarks.speed.fidelity", "--rounds", 2, "--out", tmp_path)
+    table = pd.read_csv(tmp_path / "fidelity-cpu.csv")
+    assert len(table) == 2
+    assert table["low"].lt(table["ratio"]).all()
+    assert table["ratio"].lt(table["high"]).all()
+    assert table["ratio"].between(0.5, 2).all()  # two ways to measure one thing
