@@ -300,7 +300,7 @@ def test_as_many_are_measured_whole_as_asked(asked: Any, expected: int, tmp_path
 
 FORMS = matrix(
     {"end_to_end": "all", "min_repeats": 6},
-    datasets=[{"use": "pairs", "n": 90, "gaps": True}],
+    datasets=[{"use": "pairs", "n": 90, "gaps": "some"}],
     encoders={"a": "identity", "note": "tf-idf"},
     alignments=["none", "centred"],
     fusions=["concat", "learned-weighted-sum", "nearest", "stacking"],
@@ -324,6 +324,18 @@ def test_every_form_of_combination_serves_what_was_scored(tmp_path: Path) -> Non
     frozen = timings[(timings["unit"] == "encoder") & (timings["name"] == "identity")]
     assert len(frozen) == 1  # whatever the policy for what is missing
     assert (timings["unit"] == "decision").sum() == 1
+
+
+def test_what_no_sample_has_all_modalities_for_is_not_timed(tmp_path: Path) -> None:
+    datasets = [{"use": "pairs", "gaps": "apart"}]
+    content = matrix({"end_to_end": "all"}, datasets=datasets, fusions="concat", missing="mean")
+    cells, timings = run(content, tmp_path / "out")
+    assert set(cells["status"]) == {"ok"}
+    fused = cells["modalities"] == "a+b"
+    assert set(cells.loc[fused, "timing"]) == {""}
+    assert set(cells.loc[~fused, "timing"]) == {"composed"}
+    assert set(timings["modalities"]) == {"a", "b"}
+    assert set(timings["status"]) == {"ok"}
 
 
 # --- stages ------------------------------------------------------------------------------------
@@ -526,6 +538,24 @@ def test_a_precision_alone_times_what_has_no_network_as_it_is(tmp_path: Path) ->
         "composed": "ok",
         "end-to-end": "ok",
     }
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_timed_beside_the_processor(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    timing = {"devices": ["cpu", "cuda"], "precisions": ["fp32", "bf16"], "end_to_end": "all"}
+    encoders = {"image": {"use": "timm", "model": "test_vit", "pretrained": False}}
+    content = matrix(timing, datasets=[{"use": "digits"}], encoders=encoders)
+    _, timings = run(content, tmp_path / "out", limit=60, device="cpu")
+    rows = timings[timings["status"] == "ok"].set_index(["device", "precision", "unit"])
+    assert rows.loc[("cpu", "fp32", "encoder"), "peak_gpu_memory_mb"].isna().all()
+    for precision in ("fp32", "bf16"):
+        for unit in ("encoder", "end-to-end"):
+            row = rows.loc[("cuda", precision, unit)].iloc[0]
+            assert row["peak_gpu_reserved_mb"] >= row["peak_gpu_memory_mb"] > 0
+            assert row["agreement"] > 0.9
 
 
 # --- a server ----------------------------------------------------------------------------------

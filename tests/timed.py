@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -53,12 +53,11 @@ def log(*what: object) -> None:
 
 
 class Gappy(Sequence[Any]):
-    """Items of which every fifth, from one on, is missing."""
+    """Items of which some are missing."""
 
-    def __init__(self, values: Sequence[Any], first: int) -> None:
+    def __init__(self, values: Sequence[Any], gaps: slice) -> None:
         self.values, self.missing = values, np.zeros(len(values), dtype=bool)
-        if first >= 0:
-            self.missing[first::5] = True
+        self.missing[gaps] = True
 
     def __len__(self) -> int:
         return len(self.values)
@@ -67,13 +66,21 @@ class Gappy(Sequence[Any]):
         return None if self.missing[index] else self.values[index]
 
 
+GAPS = {
+    "none": {},
+    "some": {"a": slice(0, None, 5), "note": slice(2, None, 5)},
+    "apart": {"a": slice(0, None, 2), "b": slice(1, None, 2)},
+}
+"""Which samples lack a modality."""
+
+
 class Pairs:
     """Blobs in ``a`` and ``b`` of equal width, and a word in ``note``."""
 
     modalities: Mapping[str, str] = {"a": "vector", "b": "vector", "note": "text"}
     classes = ("one", "two", "three")
 
-    def __init__(self, *, n: int = 45, gaps: bool = False) -> None:
+    def __init__(self, *, n: int = 45, gaps: Literal["none", "some", "apart"] = "none") -> None:
         rng = np.random.default_rng(0)
         self.labels = np.arange(n) % 3
         self.ids = [f"p{i}" for i in range(n)]
@@ -81,9 +88,8 @@ class Pairs:
         noise = rng.normal(size=(2, n, 4))
         a, b = (c[self.labels] + e for c, e in zip(centres, noise, strict=True))
         note = [f"{self.classes[label]} {'xyz'[i % 2]}" for i, label in enumerate(self.labels)]
-        firsts = {"a": 0, "b": -1, "note": 2} if gaps else dict.fromkeys("ab", -1)
         self._items = {
-            name: Gappy(values, firsts.get(name, -1))
+            name: Gappy(values, GAPS[gaps].get(name, slice(0)))
             for name, values in (("a", a), ("b", b), ("note", note))
         }
 

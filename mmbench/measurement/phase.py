@@ -79,6 +79,7 @@ class TimingPhase:
         self.every = self.planned.settings
         self.outcomes: dict[str, Outcome] = {}
         self._stored: dict[str, Row] = {}
+        self._sums: dict[tuple[str, Settings], Row | None] = {}
 
     def perform(self, rows: dict[str, Row], chosen: Iterable[str]) -> None:
         """Time the parts of all finished combinations, and some combinations as a whole.
@@ -111,8 +112,10 @@ class TimingPhase:
                     rows[cell.id] |= {name: figures.get(name) for name in CELL_COLUMNS}
                     ok = figures["status"] == "ok"
                     rows[cell.id]["timing"] = "composed" if ok else figures["status"]
-        whole = worth_measuring(combinations, known, rows, self.plan)
-        asked = [self.planned.whole(c, s) for s in self.every for c in whole if c in mine]
+        timed = [c for c in combinations if c.first.id in known]
+        whole = worth_measuring(timed, known, rows, self.plan)
+        ours = [c for c in whole if any(cell.id in wanted for cell in c.cells)]
+        asked = [self.planned.whole(c, s) for s in self.every for c in ours]
         if not interrupted:
             try:
                 self._time(unit for unit in asked if self._applies(unit))
@@ -202,6 +205,12 @@ class TimingPhase:
 
         A part that a precision leaves as it is stands in it as it is without.
         """
+        asked = (combination.first.id, settings)
+        if asked not in self._sums:
+            self._sums[asked] = self._added(combination, settings)
+        return self._sums[asked]
+
+    def _added(self, combination: Combination, settings: Settings) -> Row | None:
         units = self.planned.parts(combination, settings)
         rows = [self._row(unit) for unit in units]
         if any(row is not None and row["status"] != "skipped" for row in rows):
@@ -228,6 +237,7 @@ class TimingPhase:
                 version = metadata.version("mmbench")
                 listed.setdefault(key, {**columns, **row, "mmbench_version": version})
 
+        chosen = {combination.first.id for combination in whole}
         for settings in self.every:
             for combination in combinations:
                 for unit in self.planned.parts(combination, settings):
@@ -235,7 +245,7 @@ class TimingPhase:
                 columns = {"unit": "composed", **combination.columns}
                 key = f"{combination.first.id} {settings}"
                 add(key, columns, self._composed(combination, settings))
-                if combination in whole:
+                if combination.first.id in chosen:
                     unit = self.planned.whole(combination, settings)
                     add(unit.key, unit.columns, self._row(unit))
         return listed
