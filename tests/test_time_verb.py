@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -195,7 +196,8 @@ def benchmarks(folder: Path, *options: str) -> None:
     """Run pytest-benchmark itself on a tiny suite."""
     (folder / "test_suite.py").write_text(SUITE)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_suite.py"]
-    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
+    own = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}  # no xdist worker
+    done = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True, env=own)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
