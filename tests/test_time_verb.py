@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import os
 import subprocess
 import sys
@@ -85,6 +86,7 @@ def test_a_component_that_fails_says_why(mmbench: Command) -> None:
     assert table["status"].tolist() == ["ok", "oom"]
 
 
+@pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler")
 def test_compiling_is_said_only_of_what_was_compiled(mmbench: Command) -> None:
     """A network whose ``forward`` is called directly is never compiled."""
     options = ("--plugin", PLUGIN, "--set", "width=64", "--compile", "torch.compile")
