@@ -60,7 +60,7 @@ def blocks(page: Path) -> Iterator[Block]:
         reason = comment[1] if token.type == "html_block" and comment else ""
 
 
-def execute(page: Path, folder: Path, environment: Mapping[str, str]) -> None:
+def check_page(page: Path, folder: Path, environment: Mapping[str, str]) -> None:
     """Do in a folder what a page says.
 
     Raises

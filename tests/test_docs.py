@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from tests import checks_page
-from tests.pages import PageError, blocks, execute, throwaway_environment
+from tests.pages import PageError, blocks, check_page, throwaway_environment
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "docs" / "plugins"
@@ -63,7 +63,7 @@ def write_leaves(folder: Path) -> None:
 def test_a_page_does_what_it_says(page: Path, folder: Path, environment: dict[str, str]) -> None:
     if name(page) == "README.md":
         write_leaves(folder)
-    execute(page, folder, environment)
+    check_page(page, folder, environment)
 
 
 def test_the_reference_of_checks_is_that_of_the_kit() -> None:
@@ -145,7 +145,7 @@ def test_what_is_not_so_is_found(language: str, content: str, found: str, folder
     page.write_text(f"# Page\n\n{FENCE}{language}\n{content}\n{FENCE}\n")
     environment = throwaway_environment(folder / "venv")
     with pytest.raises(PageError, match=re.escape(found)) as error:
-        execute(page, folder, environment)
+        check_page(page, folder, environment)
     assert "page.md, line 3" in str(error.value)
 
 
@@ -179,6 +179,6 @@ $ wc --lines < deep/a.txt
     )
     assert [block.reason for block in blocks(page)] == ["", "", "it would be lost", ""]
     with pytest.raises(PageError, match="four"):
-        execute(page, folder, throwaway_environment(folder / "venv"))
+        check_page(page, folder, throwaway_environment(folder / "venv"))
     page.write_text(page.read_text().replace("two, ...\n", "two, ...\n...\n"))
-    execute(page, folder, throwaway_environment(folder / "venv2"))
+    check_page(page, folder, throwaway_environment(folder / "venv2"))

@@ -68,7 +68,7 @@ def _costs(rows: Sequence[Row]) -> Table:
 
 
 def _table(*heads: str) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("part", overflow="fold")
     for head in heads:
         shown.add_column(head, justify="right", no_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
@@ -14,7 +15,7 @@ from mmbench_fusions.weights import as_history, learned_by_modality
 Gamma = float | Literal["scale"]
 
 
-class KernelFusion:
+class KernelFusion(ABC):
     """Vectors whose inner products are a kernel made of one RBF kernel per modality.
 
     The fused vector of x is ``K(x, Z) K(Z, Z)^(-1/2)`` for the landmarks Z, with the pseudo-inverse
@@ -74,13 +75,13 @@ class KernelFusion:
         fused: np.ndarray = self._kernel(self._scaled(features)) @ self.root_
         return fused
 
+    @abstractmethod
     def _choose(self, n: int) -> np.ndarray:
         """Return the training rows that serve as landmarks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _combine(self, parts: Iterable[tuple[float, np.ndarray]]) -> np.ndarray:
         """Return the kernel of the modalities' weights and scaled squared distances."""
-        raise NotImplementedError
 
     def _scaled(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {m: np.sqrt(self.gammas_[m]) * part for m, part in features.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -17,7 +18,7 @@ MOST_SVM_CLASSES = 250
 """Most classes for a meta-classifier that compares them in pairs: memory grows as their square."""
 
 
-class Stacked:
+class Stacked(ABC):
     """A meta-classifier on the modalities' class probabilities, side by side.
 
     Equal to scikit-learn's ``StackingClassifier`` with ``stack_method="predict_proba"``: for two
@@ -54,9 +55,9 @@ class Stacked:
         fused: np.ndarray = self.classifier_.predict_proba(self._columns(probabilities))
         return fused
 
+    @abstractmethod
     def _meta(self, labels: np.ndarray) -> Any:
         """Return the meta-classifier, not fitted."""
-        raise NotImplementedError
 
     def _columns(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         parts = [probabilities[modality] for modality in self.modalities_]
