@@ -26,7 +26,8 @@ from mmbench.timing.flops import (
 )
 from mmbench.timing.memory import Level, PeakMemory
 from mmbench.timing.percentiles import Distribution, Estimate, describe
-from mmbench.timing.scenarios import find_rate, offline, server
+from mmbench.timing.sampling import Samples, sample
+from mmbench.timing.scenarios import find_rate, server, summarise
 
 STAGE_REPEATS = 50
 AGREEMENT = 0.999
@@ -150,7 +151,9 @@ def _run(
         if settings.scenario == "server":
             figures, seconds = serve(work, clock, settings)
         else:
-            figures, seconds = _in_batches(work, clock, settings)
+            samples = sample(work, clock, settings.rule, settings.batch_size)
+    if settings.scenario != "server":
+        figures, seconds = _batch_figures(samples), samples.seconds
     return {
         **figures,
         "peak_memory_mb": _mb(memory.resident),
@@ -164,15 +167,14 @@ def _run(
     }, seconds
 
 
-def _in_batches(work: _Work, clock: Clock, settings: Settings) -> tuple[dict[str, Any], np.ndarray]:
-    found = offline(work, clock, settings.rule, settings.batch_size)
-    figures = {
+def _batch_figures(samples: Samples) -> dict[str, Any]:
+    found = summarise(samples)
+    return {
         **latency_figures(found.latency),
         **_estimate("throughput", found.throughput),
-        "cold_first_ms": MS * found.samples.cold,
-        "reason": found.samples.shortfall,
+        "cold_first_ms": MS * samples.cold,
+        "reason": samples.shortfall,
     }
-    return figures, found.samples.seconds
 
 
 def serve(

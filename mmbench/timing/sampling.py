@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -132,7 +133,7 @@ def sample(work: Work, clock: Clock, rule: StopRule, size: int = 1) -> Samples:
         If ``size`` is less than 1.
     """
     stream = Stream(work, clock, rule, size)
-    seconds: list[float] = []
+    seconds = array("d")  # fast calls are many, and memory is measured too
     measured, left, shortfall = 0.0, rule.max_seconds - sum(stream.warmup), ""
     while len(seconds) < rule.min_repeats or measured < rule.min_seconds:
         if seconds and measured >= left:

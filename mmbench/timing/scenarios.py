@@ -73,14 +73,15 @@ def offline(work: Work, clock: Clock, rule: StopRule, batch_size: int) -> Measur
     UserError
         If the batch size is less than 1.
     """
-    samples = sample(work, clock, rule, batch_size)
+    return summarise(sample(work, clock, rule, batch_size))
+
+
+def summarise(samples: Samples) -> Measurement:
+    """Return what the raw times of batches say of latency and throughput."""
     latency = describe(samples.seconds)
-    mean = latency.mean
+    mean, size = latency.mean, samples.size
     throughput = Estimate(
-        _rate(batch_size, mean.value),
-        _rate(batch_size, mean.high),
-        _rate(batch_size, mean.low),
-        mean.reason,
+        _rate(size, mean.value), _rate(size, mean.high), _rate(size, mean.low), mean.reason
     )
     return Measurement(samples, latency, throughput)
 
