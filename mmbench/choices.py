@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +68,15 @@ class Choice:
         return [self.name, shown]
 
 
+def adjusted(choice: Choice, params: Mapping[str, Any]) -> Choice:
+    """Return the choice with other values for some of its options."""
+    if not params:
+        return choice
+    accepted = signature(choice.entry)
+    typed = accepted.validate({**choice.params, **params}, f"{choice.entry.sort} {choice.name}")
+    return _choose(choice.entry, typed, choice.standardise, accepted, Path())
+
+
 def choices(
     uses: Sequence[Use], sort: str, key: str, source: Source, catalogue: Catalogue
 ) -> list[Choice]:
@@ -78,6 +87,7 @@ def choices(
             continue
         where = f"{source.label}: {key}[{index}]"
         entry = catalogue.find(sort, use.use, where)
+        tuned = getattr(source.matrix.tuning, key, {}).get(use.use, {})
         standardise = getattr(use, "standardise", None)
         standardise = entry.standardise if standardise is None else standardise
         axes = {k: v if isinstance(v, list) else [v] for k, v in use.options.items()}
@@ -94,7 +104,7 @@ def choices(
             continue
         for combination in itertools.product(*axes.values()):
             given = dict(zip(axes, combination, strict=True))
-            params = accepted.validate(given, f"{where} ({use.use})")
+            params = accepted.validate(given, f"{where} ({use.use})", later=tuned)
             expanded.append(_choose(entry, params, standardise, accepted, source.folder))
     return expanded
 

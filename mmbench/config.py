@@ -9,25 +9,18 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from mmbench.blocks import SplitBlock, Strict, TimingBlock, TuningBlock, as_list
 from mmbench.errors import UserError, did_you_mean
 
-MissingPolicy = Literal["mean", "zero", "skip"]
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+MissingPolicy = Literal["mean", "zero", "drop-modality", "skip"]
 
 
 def _as_entry(value: Any) -> Any:
     return {"use": value} if isinstance(value, str) else value
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Use(BaseModel):
@@ -54,64 +47,15 @@ class DatasetBlock(Use):
     name: str | None = Field(default=None, min_length=1)
 
 
-Entries = Annotated[list[Annotated[Use, BeforeValidator(_as_entry)]], BeforeValidator(_as_list)]
+Entries = Annotated[list[Annotated[Use, BeforeValidator(_as_entry)]], BeforeValidator(as_list)]
 EncoderEntries = Annotated[
     list[Annotated[EncoderUse, BeforeValidator(_as_entry)]],
-    BeforeValidator(_as_list),
+    BeforeValidator(as_list),
     Field(min_length=1),
 ]
 
 
-class SplitBlock(_Strict):
-    """``[split]``: how samples are divided."""
-
-    scheme: Literal["given", "kfold", "holdout"] | None = None
-    folds: int = Field(default=5, ge=2)
-    test: float = Field(default=0.2, gt=0, lt=1)
-    validation: float = Field(default=0.0, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _leaves_training(self) -> Self:
-        if self.test + self.validation >= 1:
-            raise ValueError("test and validation leave nothing to train on")
-        return self
-
-
-class TimingBlock(_Strict):
-    """``[timing]``: what serving costs, measured once the cells are done."""
-
-    scenarios: Annotated[
-        list[Literal["single-stream", "offline", "server"]], BeforeValidator(_as_list)
-    ] = Field(default=["single-stream"], min_length=1)
-    batch_sizes: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] = Field(
-        default=[32], min_length=1
-    )
-    devices: Annotated[list[Literal["cpu", "cuda"]], BeforeValidator(_as_list)] | None = None
-    precisions: Annotated[list[Literal["fp32", "bf16", "fp16"]], BeforeValidator(_as_list)] = Field(
-        default=["fp32"], min_length=1
-    )
-    compile: Annotated[list[Literal["none", "torch.compile"]], BeforeValidator(_as_list)] = Field(
-        default=["none"], min_length=1
-    )
-    min_repeats: int = Field(default=500, ge=1)
-    min_seconds: float = Field(default=1.0, ge=0)
-    max_seconds: float = Field(default=10.0, gt=0)
-    warmup: int = Field(default=10, ge=0)
-    stages: bool = True
-    server_rate: Literal["search"] | Annotated[float, Field(gt=0)] = "search"
-    p99_bound_ms: float = Field(default=100.0, gt=0)
-    end_to_end: Literal["best", "all"] | Annotated[int, Field(ge=0)] = "best"
-
-    @model_validator(mode="after")
-    def _has_time(self) -> Self:
-        if self.min_seconds > self.max_seconds:
-            raise ValueError(f"min_seconds is more than max_seconds ({self.max_seconds:g})")
-        if self.server_rate != "search" and self.server_rate * self.max_seconds < 1:
-            raise ValueError("at server_rate, no query is due within max_seconds")
-        return self
-
-
-class MatrixFile(_Strict):
+class MatrixFile(Strict):
     """The whole matrix file."""
 
     name: str = Field(min_length=1, pattern=r"^[^/\\\x00-\x1f]+$")
@@ -125,13 +69,14 @@ class MatrixFile(_Strict):
     metric: str = "accuracy"
     subsets: Literal["all"] | list[Annotated[list[str], Field(min_length=1)]] | None = None
     pair: Literal["product", "zip"] = "product"
-    missing: Annotated[list[MissingPolicy], BeforeValidator(_as_list)] = Field(
+    missing: Annotated[list[MissingPolicy], BeforeValidator(as_list)] = Field(
         default=["mean"], min_length=1
     )
     threads: int = Field(default=1, ge=1)
     plugins: list[str] = Field(default_factory=list)
     exclude: list[dict[str, Any]] = Field(default_factory=list)
     split: SplitBlock = Field(default_factory=SplitBlock)
+    tuning: TuningBlock | None = None
     timing: TimingBlock | None = None
 
 
@@ -239,7 +184,11 @@ def _expand(value: Any, label: str, key: str) -> Any:
 
 
 TOP_LEVEL = frozenset(MatrixFile.model_fields)
-TABLES: dict[str, type[BaseModel]] = {"split": SplitBlock, "timing": TimingBlock}
+TABLES: dict[str, type[BaseModel]] = {
+    "split": SplitBlock,
+    "tuning": TuningBlock,
+    "timing": TimingBlock,
+}
 """The tables that hold keys of their own."""
 
 

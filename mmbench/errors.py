@@ -14,6 +14,10 @@ class PluginError(Exception):
     """What a plugin handed over is not what its contract says."""
 
 
+class TooFewSamplesError(PluginError, ValueError):
+    """A training part is too small for what is to be made of it."""
+
+
 class DamagedArtefactError(Exception):
     """A stored artefact whose content does not match its checksum; it has been removed."""
 

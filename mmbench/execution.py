@@ -16,7 +16,15 @@ from mmbench.jobs import Job, Outcome
 from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
-from mmbench.results import columns, make_table, predictions_file, summarise, write_table
+from mmbench.results import (
+    TIMED,
+    TUNED,
+    columns,
+    make_table,
+    predictions_file,
+    summarise,
+    write_table,
+)
 from mmbench.rows import RowMaker
 from mmbench.schedule import MAX_REPAIRS, Schedule
 from mmbench.store import Store, default_folder
@@ -96,8 +104,8 @@ class Run:
         names = columns(
             [f"encoder_{m}" for m in modalities if m in used], [m.name for m in plan.metrics]
         )
-        if plan.source.matrix.timing is not None:
-            names.append("timing")
+        names += TUNED if plan.source.matrix.tuning is not None else ()
+        names += TIMED if plan.source.matrix.timing is not None else ()
         table = make_table((self.rows[i] for i in order if i in self.rows), names)
         table.attrs = {"folder": str(self.folder), "plugins": plan.plugins}
         return table

@@ -8,7 +8,7 @@ need the same job therefore name the same key. Labels and rows travel as small a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
@@ -64,6 +64,11 @@ class JobGraph:
         key = f"a{content.hexdigest()[:39]}"
         self.arrays[key] = values
         return key
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Drop the jobs that these do not need."""
+        needed = {job.key for job in self.closure(list(keys))}
+        self.jobs = {key: job for key, job in self.jobs.items() if key in needed}
 
     def closure(self, keys: Sequence[str]) -> Iterator[Job]:
         """Return the jobs that these need, themselves included, each once."""

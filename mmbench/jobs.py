@@ -25,6 +25,7 @@ VERSIONS = {
     "cross_fit": 1,
     "decide": 1,
     "score": 1,
+    "tune": 1,
     "time": 1,
 }
 """Raised where a kind of job comes to give other results."""

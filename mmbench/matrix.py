@@ -16,6 +16,7 @@ from mmbench.contracts import KINDS
 from mmbench.data import Samples
 from mmbench.errors import UserError, did_you_mean
 from mmbench.options import canonical
+from mmbench.searchspace import SearchSpace, check_tuning
 from mmbench.splits import Part
 
 
@@ -35,6 +36,7 @@ class Cell:
     scheme: tuple[Any, ...] = ()
     """Split scheme, folds and limit: part of the cell's identity."""
     skipped: str = ""
+    tuning: SearchSpace | None = None
 
     @property
     def level(self) -> str:
@@ -73,6 +75,8 @@ class Cell:
             self.seed,
             self.part.fold,
         ]
+        if self.tuning is not None:
+            axes.append(self.tuning.identity)
         return hashlib.sha256(canonical(axes).encode()).hexdigest()[:16]
 
     @property
@@ -135,12 +139,10 @@ def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candid
     )
     if any(use.use == NONE for use in matrix.alignments):
         alignments.insert(0, None)
-    return Candidates(
-        encoders,
-        alignments,
-        choices(matrix.fusions, "fusion", "fusions", source, catalogue),
-        choices(matrix.heads, "head", "heads", source, catalogue),
-    )
+    fusions = choices(matrix.fusions, "fusion", "fusions", source, catalogue)
+    heads = choices(matrix.heads, "head", "heads", source, catalogue)
+    check_tuning(source, fusions, heads)
+    return Candidates(encoders, alignments, fusions, heads)
 
 
 def check_encoder_keys(source: Source, datasets: Sequence[Samples]) -> None:
@@ -223,12 +225,13 @@ def cells(
     seen: set[str] = set()
     for modalities, encoders, alignment, fusion, head in combinations:
         incomplete = any(samples.missing(m).any() for m in modalities)
+        tuning = SearchSpace.of(matrix.tuning, matrix.metric, fusion, head)
         for policy in matrix.missing if incomplete else [""]:
             first: dict[int, int] = {}
             for seed, part in _replicates(matrix.seeds, parts):
                 cell = Cell(
                     samples.name, modalities, encoders, fusion, head, part, seed,
-                    alignment, policy, scheme,
+                    alignment, policy, scheme, tuning=tuning,
                 )  # fmt: skip
                 if cell.id in seen:
                     continue  # the same combination written twice
@@ -267,6 +270,11 @@ def _replicates(seeds: Sequence[int], parts: Sequence[Part]) -> Iterator[tuple[i
 def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
     if cell.fusion is not None and len(cell.modalities) == 1:
         return "the dataset has one modality: nothing to fuse"
+    if cell.missing == "drop-modality":
+        if cell.level != "decision":
+            return "missing = 'drop-modality' is for decision-level fusions"
+        if cell.fusion is not None and not cell.fusion.entry.handles_missing:
+            return f"fusion {cell.fusion.name!r} does not handle missing modalities"
     for index, rule in enumerate(excluded):
         if all(str(cell.axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
@@ -276,6 +284,8 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
 def _repeated(cell: Cell, first: dict[int, int]) -> str:
     """Say that a cell equals that of an earlier seed; ``first`` keeps each fold's first seed."""
     if cell.part.seed is not None or any("seed" in c.asks for c in cell.choices.values()):
+        return ""
+    if cell.tuning is not None and cell.tuning.is_drawn:
         return ""
     seed = first.setdefault(cell.part.fold, cell.seed)
     return "" if seed == cell.seed else f"nothing in it depends on the seed: it equals seed {seed}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -44,8 +44,8 @@ class Signature:
     open: bool
     """Whether it takes any keyword (``**kwargs``)."""
 
-    def validate(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Return the values typed, or raise `UserError` naming ``where`` and the option."""
+    def typed(self, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Return values typed, or raise `UserError` naming ``where`` and the option."""
         typed = {}
         for name, value in values.items():
             if name in self.asks:
@@ -62,8 +62,18 @@ class Signature:
                 raise UserError(
                     f"{where}: {name}{inner} = {problem['input']!r}: {problem['msg']}"
                 ) from None
+        return typed
+
+    def validate(
+        self, values: Mapping[str, Any], where: str, later: Container[str] = ()
+    ) -> dict[str, Any]:
+        """Return the options given, typed; raise `UserError` as `typed` or where one is wanting.
+
+        Those named in ``later`` are yet to come.
+        """
+        typed = self.typed(values, where)
         for option in self.options.values():
-            if option.required and option.name not in typed:
+            if option.required and option.name not in typed and option.name not in later:
                 raise UserError(f"{where}: option {option.name!r} is required")
         return typed
 

@@ -18,7 +18,7 @@ from mmbench.choices import Choice, choices
 from mmbench.config import Source, Use, read_matrix
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
 from mmbench.environment import gpus
-from mmbench.errors import UserError, did_you_mean, one_line
+from mmbench.errors import TooFewSamplesError, UserError, did_you_mean, one_line
 from mmbench.graph import JobGraph
 from mmbench.jobs import Job
 from mmbench.matrix import Cell
@@ -229,14 +229,13 @@ class _Draft:
         wanted = {}
         for samples in loaded:
             for cell in self._cells(samples, found[samples.name]):
-                jobs = None
                 if not cell.skipped and not cell.broken:
-                    jobs = planner.cell(cell, samples)
-                    if jobs is None:
-                        cell = matrix.skip(cell, "no sample has all of its modalities")
+                    try:
+                        wanted[cell.id] = planner.cell(cell, samples)
+                    except TooFewSamplesError as error:
+                        cell = matrix.skip(cell, str(error))
                 cells.append(cell)
-                if jobs is not None:
-                    wanted[cell.id] = jobs
+        planner.graph.keep(k for jobs in wanted.values() for k in (jobs.final, *jobs.scores))
         return Plan(
             source, self.catalogue, plugins, registrations, self.device, self.limit, cells, wanted,
             planner.graph, specs, self.samples, self.broken, metrics, self.notes, self.products,
@@ -263,10 +262,13 @@ class _Draft:
         _check_unique([use.use for use in listed], "metrics")
         names = {use.use for use in listed}
         standard = [Use(use=name) for name in METRICS if name in known and name not in names]
-        given = "metric" in matrix_file.model_fields_set
-        if given and matrix_file.metric not in {*names, *(use.use for use in standard)}:
-            self.catalogue.find("metric", matrix_file.metric, "metric")
-            listed = [*listed, Use(use=matrix_file.metric)]
+        wanted = {"metric": matrix_file.metric} if "metric" in matrix_file.model_fields_set else {}
+        if matrix_file.tuning is not None:
+            wanted["tuning.metric"] = matrix_file.tuning.metric or matrix_file.metric
+        for key, name in wanted.items():
+            if name not in {use.use for use in (*standard, *listed)}:
+                self.catalogue.find("metric", name, f"{self.source.label}: {key}")
+                listed = [*listed, Use(use=name)]
         return [
             choice
             for uses in (standard, listed)

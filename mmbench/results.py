@@ -39,8 +39,13 @@ TIMING_COLUMNS = (
 )  # fmt: skip
 """The columns that may differ between two runs of one file on one machine."""
 
+TUNED = ("tuned", "inner_score")
+"""Columns of runs that tune: the values chosen, as JSON by role, and their score on inner folds."""
+TIMED = ("timing",)
+"""Columns of runs that time."""
+
 _TEXT = {
-    *AXES[:-2], *STATUS, "device", "precision", *ORIGIN, "timing",
+    *AXES[:-2], *STATUS, "device", "precision", *ORIGIN, "tuned", "timing",
 }  # fmt: skip
 _INTEGER = {"seed", "fold", *COUNTS, "batch_size", "parameters"}
 
@@ -174,13 +179,15 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         ``n_test`` predictions, ``<metric>`` (mean over cells), ``<metric>_std`` (sample standard
         deviation over cells, empty for one), ``<metric>_pooled`` (the metric of the predictions
         of all folds of a seed taken together, averaged over seeds), and ``fit_s``, ``embed_s``,
-        ``predict_s`` (means); where serving was timed also ``latency_ms_*`` and ``throughput``.
+        ``predict_s`` (means); where serving was timed also ``latency_ms_*`` and ``throughput``, and
+        in runs that tune ``inner_score``.
     """
     import pandas as pd
 
     metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
     encoders = [name for name in table.columns if name.startswith("encoder_")]
     served = [name for name in SERVED if "timing" in table and table[name].notna().any()]
+    inner = [name for name in ("inner_score",) if name in table]
     planned = table[table["status"] != "skipped"]
     pool = _Pool(table, metrics)
     rows = []
@@ -193,7 +200,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             row[name] = done[name].mean()
             row[f"{name}_std"] = done[name].std(ddof=1)
             row[f"{name}_pooled"] = pooled.get(name, np.nan)
-        row |= {name: done[name].mean() for name in (*COSTS[:3], *served)}
+        row |= {name: done[name].mean() for name in (*COSTS[:3], *served, *inner)}
         rows.append(row)
     summary = pd.DataFrame(rows)
     summary.attrs = dict(table.attrs)
@@ -216,7 +223,7 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
 
 def _is_extra(table: pd.DataFrame, name: str) -> bool:
     known = columns([c for c in table.columns if c.startswith("encoder_")])
-    return name not in known and name != "timing"
+    return name not in (*known, *TUNED, *TIMED)
 
 
 class _Pool:

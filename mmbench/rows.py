@@ -12,6 +12,7 @@ import numpy as np
 from mmbench.errors import printable
 from mmbench.folder import RunFolder
 from mmbench.matrix import Cell
+from mmbench.options import canonical
 from mmbench.planner import CellJobs
 from mmbench.planning import BrokenDataset, Plan
 from mmbench.results import write_predictions
@@ -50,7 +51,19 @@ class RowMaker:
             samples.classes,
         )
         self._write_history(cell, wanted)
-        return metrics | self._costs(wanted)
+        return metrics | self._costs(wanted) | self._tuned(wanted)
+
+    def _tuned(self, wanted: CellJobs) -> dict[str, Any]:
+        """Return the values that tuning chose, by role, and the score that they had."""
+        values: dict[str, Any] = {}
+        score = None
+        for modality, key in wanted.tuned.items():
+            found = self.store.open(key).meta["tuning"]
+            for role, chosen in found["values"].items():
+                values[f"{role}.{modality}" if modality else role] = chosen
+            if not modality:
+                score = found["score"]
+        return {"tuned": canonical(values) if values else "", "inner_score": score}
 
     def _costs(self, wanted: CellJobs) -> dict[str, float | None]:
         phases = dict.fromkeys(PHASES.values(), 0.0)

@@ -29,6 +29,7 @@ from mmbench.steps import (
     fit_joint,
     fit_on_vectors,
     preparation,
+    resolved,
 )
 from mmbench.workshop import Workshop
 
@@ -130,6 +131,7 @@ def _fitted(
     spec: Mapping[str, Any], jobs: Specs, workshop: Workshop
 ) -> Callable[[Embeddings], np.ndarray]:
     """Return a head after its fusion, or a joint fusion."""
+    spec = resolved(spec, workshop)
     data = FitData.read(spec, workshop)
     prepare = _prepared(spec["features"], jobs, workshop)
     if spec["joint"]:

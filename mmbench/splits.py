@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.errors import UserError
+from mmbench.errors import TooFewSamplesError, UserError
 
 if TYPE_CHECKING:
-    from mmbench.config import SplitBlock
+    from mmbench.blocks import SplitBlock
     from mmbench.data import Samples
 
 INNER_FOLDS = 5
@@ -87,12 +87,16 @@ def folds(
 
     Raises
     ------
-    ValueError
-        Fewer than two samples, or no class of at least two.
+    TooFewSamplesError
+        No class has two samples (a `ValueError`).
     """
     labels = np.asarray(labels)
-    smallest = int(np.unique(labels, return_counts=True)[1].min(initial=len(labels)))
-    n_splits = max(2, min(n_splits, smallest))
+    counts = np.unique(labels, return_counts=True)[1]
+    if counts.max(initial=0) < 2:
+        raise TooFewSamplesError(
+            f"folds need a class of two samples; here {len(counts)} classes have one each"
+        )
+    n_splits = max(2, min(n_splits, int(counts.min())))
     if groups is not None:
         n_groups = len(np.unique(groups))
         n_splits = max(2, min(n_splits, n_groups))

@@ -70,7 +70,7 @@ def features(
     return made
 
 
-def _vectors(
+def fused_vectors(
     spec: Mapping[str, Any], workshop: Workshop, sparse: bool, *rowsets: np.ndarray
 ) -> list[Matrix]:
     """Return the fused features, dense unless the head takes sparse ones."""
@@ -184,18 +184,32 @@ class FitData:
         return [self.test] if self.validation is None else [self.test, self.validation]
 
 
+Probabilities = dict[str, np.ndarray]
+"""By modality, (n, k) each."""
+
 Predict = Callable[[Any], np.ndarray]
 """From features of ``n`` samples to their probabilities (n, k)."""
 
 
+def resolved(spec: Mapping[str, Any], workshop: Workshop) -> Mapping[str, Any]:
+    """Return a job's spec with the variant in place that tuning has chosen."""
+    if "tuned" not in spec:
+        return spec
+    chosen = workshop.store.open(spec["tuned"]).meta["tuning"]["chosen"]
+    return {**spec, **spec["variants"][chosen]}
+
+
 def _fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    spec = resolved(spec, workshop)
     data = FitData.read(spec, workshop)
     with clock.phase("fit"):
         fit = fit_joint if spec["joint"] else fit_on_vectors
         predict, X_test, fitted = fit(spec, workshop, data)
     keep_history(fitted, writer)
     with clock.phase("predict"):
-        probabilities = data.labels.widen(predict(X_test), spec["n_classes"])
+        k = len(data.labels.present)
+        predicted = predict(X_test) if len(data.test) else np.empty((0, k))
+        probabilities = data.labels.widen(predicted, spec["n_classes"])
     writer.save("probabilities", probabilities)
 
 
@@ -203,7 +217,9 @@ def fit_on_vectors(
     spec: Mapping[str, Any], workshop: Workshop, data: FitData
 ) -> tuple[Predict, Matrix, Any]:
     """Fit a head on fused vectors; return how it predicts, the test part's vectors, and it."""
-    X, X_test, *rest = _vectors(spec["features"], workshop, spec["head"]["sparse"], *data.rowsets)
+    X, X_test, *rest = fused_vectors(
+        spec["features"], workshop, spec["head"]["sparse"], *data.rowsets
+    )
     validation = (rest[0], data.codes) if rest and data.codes is not None else None
     pooled = None
     if spec["pooled"]:
@@ -239,6 +255,7 @@ def fit_joint(
 
 
 def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    spec = resolved(spec, workshop)
     labels = Labels.of(workshop.array(spec["labels"]))
     groups = workshop.array(spec["groups"]) if spec["groups"] else None
     rows = workshop.array(spec["train"])
@@ -247,7 +264,7 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
     def parts(number: int) -> Callable[[], tuple[Matrix, Matrix]]:
         def get() -> tuple[Matrix, Matrix]:
             test = rows[folds[number][1]]
-            X, X_test = _vectors(spec["folds"][number], workshop, spec["head"]["sparse"], test)
+            X, X_test = fused_vectors(spec["folds"][number], workshop, spec["head"]["sparse"], test)
             return X, X_test
 
         return get
@@ -268,12 +285,42 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
 # --- decide and score --------------------------------------------------------------------------
 
 
+def out_of_fold(spec: Mapping[str, Any], workshop: Workshop, labels: Labels) -> Probabilities:
+    """Return each modality's out-of-fold probabilities (n, k); NaN rows where it is missing."""
+    made = {}
+    for modality, values in _probabilities(spec["out_of_fold"], workshop).items():
+        if spec["parts"]:
+            part = spec["parts"][modality]
+            own, rows = Labels.of(workshop.array(part["labels"])), workshop.array(part["train"])
+            wide = own.widen(values, int(labels.present.max()) + 1)[:, labels.present]
+            values = _spread(wide, rows, len(labels.codes))
+        made[modality] = values
+    return made
+
+
+def decided(spec: Mapping[str, Any], workshop: Workshop) -> Probabilities:
+    """Return each modality's probabilities (n, n_classes) of the test part; NaN where missing."""
+    made = _probabilities(spec["probabilities"], workshop)
+    if spec["parts"]:
+        for modality, part in spec["parts"].items():
+            rows = workshop.array(part["test"])
+            made[modality] = _spread(made[modality], rows, spec["n_test"])
+    return made
+
+
+def _spread(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+    out = np.full((n, values.shape[1]), np.nan)
+    out[rows] = values
+    return out
+
+
 def fit_decision(spec: Mapping[str, Any], workshop: Workshop) -> tuple[Labels, Any]:
     """Return the classes, and the decision-level fusion, fitted where it learns."""
+    spec = resolved(spec, workshop)
     labels = Labels.of(workshop.array(spec["labels"]))
     fusion = workshop.build(spec["fusion"], len(labels.present))
     if spec["out_of_fold"]:
-        fusion.fit(_probabilities(spec["out_of_fold"], workshop), labels.codes)
+        fusion.fit(out_of_fold(spec, workshop, labels), labels.codes)
     return labels, fusion
 
 
@@ -281,13 +328,10 @@ def _decide(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: 
     with clock.phase("fit"):
         labels, fusion = fit_decision(spec, workshop)
     keep_history(fusion, writer)
-    given = {
-        modality: probabilities[:, labels.present]
-        for modality, probabilities in _probabilities(spec["probabilities"], workshop).items()
-    }
+    given = {name: values[:, labels.present] for name, values in decided(spec, workshop).items()}
     with clock.phase("predict"):
-        decided = decide_by(fusion, given)
-    writer.save("probabilities", labels.widen(decided, spec["n_classes"]))
+        result = decide_by(fusion, given)
+    writer.save("probabilities", labels.widen(result, spec["n_classes"]))
 
 
 def decide_by(fusion: Any, given: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -301,6 +345,17 @@ def _score(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: C
     truth = np.asarray(workshop.array(spec["labels"]))
     probabilities = np.asarray(workshop.store.open(spec["probabilities"]).array("probabilities"))
     writer.meta["metrics"] = evaluate(metrics, truth, probabilities)
+
+
+def _tune(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    """Choose between candidates; see `mmbench.tuning`."""
+    from mmbench.tuning import tune
+
+    with clock.phase("fit"):
+        trials = tune(spec, workshop)
+    values = spec["candidates"][trials.chosen]["values"]
+    writer.meta["tuning"] = {"chosen": trials.chosen, "values": values, "score": trials.score}
+    writer.meta["history"] = trials.history
 
 
 def _time(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
@@ -322,5 +377,6 @@ STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] =
     "cross_fit": _cross_fit,
     "decide": _decide,
     "score": _score,
+    "tune": _tune,
     "time": _time,
 }

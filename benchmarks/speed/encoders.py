@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.speed.components import components, lacking, title
 from benchmarks.speed.tables import write
-from mmbench.config import TimingBlock
+from mmbench.blocks import TimingBlock
 from mmbench.measurement.component import time_component
 from mmbench.measurement.settings import every
 from mmbench.measurement.table import make_timings

@@ -132,9 +132,9 @@ def _component(
     plugins: tuple[str, ...],
     **of_a_file: Any,
 ) -> pd.DataFrame:
+    from mmbench.blocks import TimingBlock
     from mmbench.catalogue import load_catalogue
     from mmbench.cli.options import parsed_options
-    from mmbench.config import TimingBlock
     from mmbench.environment import resolve_device
     from mmbench.measurement.component import STAGE, time_component
     from mmbench.measurement.settings import every

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.config import TimingBlock
+from mmbench.blocks import TimingBlock
 from mmbench.environment import machine
 from mmbench.matrix import Cell
 from mmbench.measurement.settings import SAMPLES, Settings, every

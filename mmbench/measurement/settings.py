@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mmbench.config import TimingBlock
+from mmbench.blocks import TimingBlock
 from mmbench.timing.sampling import StopRule
 
 SAMPLES = 256

@@ -14,7 +14,7 @@ from mmbench.data import pick
 from mmbench.pipeline import to_dense
 from mmbench.serving import Service, encoder
 from mmbench.stages import stage
-from mmbench.steps import decide_by, fit_decision
+from mmbench.steps import decide_by, decided, fit_decision
 from mmbench.timing.clocks import Clock
 from mmbench.workshop import Workshop
 
@@ -95,10 +95,8 @@ class Timed:
         """What a part without encoders is given for each of its samples, by modality."""
         store = self.workshop.store
         if self.spec["unit"] == "decision":
-            return {
-                modality: self._of_test(store.open(key).array("probabilities"))
-                for modality, key in self._job["probabilities"].items()
-            }
+            given = decided(self._job, self.workshop)
+            return {modality: self._of_test(values) for modality, values in given.items()}
         return {
             modality: store.open(key).matrix("values")[self.rows]
             for modality, key in self._service.keys.items()

@@ -79,7 +79,9 @@ def test_numerals_are_told_from_words():
     assert not numeral["七"]
 
 
-words = st.text(st.characters(categories=["L", "Mn", "Zs"]), max_size=12)
+words = st.text(st.characters(categories=["L", "Mn", "Zs"]), max_size=12).filter(
+    lambda text: not unicodedata.category(text[:1] or " ").startswith("M")  # a mark needs a letter
+)
 seeds = st.integers(0, 2**32 - 1)
 
 

@@ -1,0 +1,131 @@
+"""What jobs are told to work on: plugins with their options, rows, labels and embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmbench import splits
+from mmbench.choices import Choice
+from mmbench.data import Samples
+from mmbench.graph import JobGraph
+from mmbench.matrix import Cell
+from mmbench.options import canonical
+from mmbench.splits import derive_seed
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A part of a dataset as the jobs see it: positions, and keys of the arrays that hold them."""
+
+    samples: Samples
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The groups of the training part."""
+        return None if self.samples.groups is None else self.samples.groups[self.train]
+
+    def where(self, keep: np.ndarray) -> Rows:
+        """Return the rows of the samples for which ``keep``, bool over the dataset, is true."""
+        return Rows(self.samples, *(r[keep[r]] for r in (self.train, self.validation, self.test)))
+
+    def inner(self) -> list[Rows]:
+        """Return the inner folds; the test part is the training part's held-out fold."""
+        pairs = splits.folds(self.samples.labels[self.train], self.groups)
+        return [
+            Rows(self.samples, self.train[train], self.validation, self.train[test])
+            for train, test in pairs
+        ]
+
+
+class Components:
+    """Names, in the specs of a graph's jobs, what they stand on."""
+
+    def __init__(self, device: str) -> None:
+        self.graph = JobGraph()
+        self.device = device
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._inner: dict[tuple[str, str], list[Rows]] = {}
+
+    def component(self, choice: Choice, cell: Cell, role: str, fold: int | None) -> dict[str, Any]:
+        """Return what a worker builds a plugin from, and what identifies its results."""
+        seed = derive_seed(cell.seed, fold, role) if "seed" in choice.asks else None
+        device = self.device if "device" in choice.asks else None
+        options = {k: v.name if isinstance(v, Path) else v for k, v in choice.complete.items()}
+        identity = [choice.entry.plugin.identity, choice.weights, options, device]
+        return {
+            "sort": choice.entry.sort,
+            "name": choice.name,
+            "params": json.loads(canonical(choice.chosen)),
+            "seed": seed,
+            "sparse": choice.entry.sparse,
+            "identity": hashlib.sha256(canonical(identity).encode()).hexdigest()[:16],
+        }
+
+    def labels(self, rows: Rows, positions: np.ndarray) -> str:
+        """Return the array of some samples' labels."""
+        return self.graph.array(rows.samples.labels[positions])
+
+    def groups(self, rows: Rows) -> str | None:
+        """Return the array of the training part's groups, where there are any."""
+        if rows.groups is None:
+            return None
+        return self.graph.array(np.unique(rows.groups, return_inverse=True)[1])
+
+    def inner_folds(self, rows: Rows) -> list[Rows]:
+        """Return the inner folds of a training part."""
+        known = (rows.samples.name, self.graph.array(rows.train))
+        if known not in self._inner:
+            self._inner[known] = rows.inner()
+        return self._inner[known]
+
+    def embed(self, choice: Choice, modality: str, cell: Cell, rows: Rows) -> str:
+        """Add the job that embeds a modality; a trained encoder is fitted on the training part."""
+        samples, entry = rows.samples, choice.entry
+        label = f"embed {samples.name}.{modality} with {choice.name}"
+        fold = cell.part.fold if entry.trained else None
+        spec: dict[str, Any] = {
+            "fingerprint": self.fingerprint(samples, modality),
+            "ids": samples.ids_hash,
+            "modality": modality,
+            "encoder": self.component(choice, cell, f"encoder.{modality}", fold),
+            "train": None,
+            "validation": None,
+            "supervised": entry.supervised,
+            "sparse": entry.sparse,
+        }
+        if entry.trained:
+            for name in ("train", "validation"):
+                positions = getattr(rows, name)
+                if len(positions):
+                    spec[name] = self.graph.array(positions)
+                    if entry.supervised:
+                        spec[f"{name}_labels"] = self.labels(rows, positions)
+        missing = samples.missing(modality)
+        hidden = {
+            "dataset": {
+                "use": samples.spec.entry.name,
+                "name": samples.name,
+                "params": json.loads(canonical(samples.spec.params)),
+            },
+            "rows": self.graph.array(samples.rows),
+            "missing": self.graph.array(missing) if missing.any() else None,
+        }
+        return self.graph.add("embed", label, [], spec, hidden)
+
+    def fingerprint(self, samples: Samples, modality: str) -> str:
+        """Return what changes with a modality's content."""
+        known = (samples.name, modality)
+        if known not in self._fingerprints:
+            plugin = samples.spec.entry.plugin.identity
+            content = samples.dataset.fingerprint(modality)
+            self._fingerprints[known] = canonical([plugin, samples.modalities[modality], content])
+        return self._fingerprints[known]

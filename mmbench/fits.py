@@ -1,0 +1,304 @@
+"""Fits and what they stand on: features, heads, out-of-fold probabilities and tuning, as jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mmbench.choices import Choice, adjusted
+from mmbench.components import Components, Rows
+from mmbench.matrix import Cell
+from mmbench.options import build
+from mmbench.pipeline import is_calibrated
+from mmbench.searchspace import Drawn
+from mmbench.splits import derive_seed
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The steps before a head, for some modalities of one cell."""
+
+    cell: Cell
+    modalities: tuple[str, ...]
+    encoders: tuple[Choice, ...]
+    alignment: Choice | None = None
+    fusion: Choice | None = None
+
+    @property
+    def supervised(self) -> bool:
+        """Whether features are fitted with labels, so that a head over them would be too sure."""
+        steps = [*self.encoders, self.alignment, self.fusion]
+        return any(s is not None and s.entry.supervised for s in steps)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A chain and its head as tuning tries them, and the values drawn for their options."""
+
+    chain: Chain
+    head: Choice | None
+    drawn: Drawn = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What is fitted."""
+        choice = self.head or self.chain.fusion or self.chain.encoders[0]
+        return choice.name
+
+
+class Fits(Components):
+    """Adds the jobs that fit: alignments, fusions and heads, out of fold and tuned where asked."""
+
+    def __init__(self, metrics: Sequence[Choice], device: str) -> None:
+        super().__init__(device)
+        self.metrics = metrics
+        self._calibrated: dict[Choice, bool] = {}
+        self._adjusted: dict[Any, list[tuple[Drawn, Choice | None, Choice | None]]] = {}
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def _features(
+        self, chain: Chain, rows: Rows, head: Choice | None
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return what gives a chain's features, and the jobs it reads.
+
+        Steps that are fitted are jobs of their own; a fusion that is not is applied by the reader.
+        """
+        cell, fusion = chain.cell, chain.fusion
+        inputs = [
+            self.embed(encoder, modality, cell, rows)
+            for modality, encoder in zip(chain.modalities, chain.encoders, strict=True)
+        ]
+        keeps_missing = fusion is not None and fusion.entry.handles_missing
+        spec: dict[str, Any] = {
+            "parts": [
+                {"modality": m, "from": key, "array": "values", "standardise": e.standardise}
+                for m, e, key in zip(chain.modalities, chain.encoders, inputs, strict=True)
+            ],
+            "missing": cell.missing if cell.missing in ("zero", "skip") else "mean",
+            "impute": chain.alignment is not None or not keeps_missing,
+            "fusion": None,
+            "train": self.graph.array(rows.train),
+        }
+        if chain.alignment is not None:
+            key = self._align(chain.alignment, cell, spec, inputs, rows)
+            spec["parts"] = [
+                {"modality": m, "from": key, "array": m, "standardise": False}
+                for m in chain.modalities
+            ]
+            inputs = [key]
+        if fusion is None or fusion.entry.level != "feature":
+            return spec, inputs
+        component = self.component(fusion, cell, "fusion", cell.part.fold)
+        if not fusion.entry.trained:
+            return {**spec, "fusion": component}, inputs
+        key = self._fuse(chain, component, spec, inputs, rows, head)
+        part = {"modality": "fused", "from": key, "array": "values", "standardise": False}
+        return {**spec, "parts": [part], "impute": True}, [key]
+
+    def _align(
+        self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows
+    ) -> str:
+        aligned = {
+            **spec,
+            "alignment": self.component(alignment, cell, "alignment", cell.part.fold),
+            "labels": self.labels(rows, rows.train) if alignment.entry.supervised else None,
+        }
+        label = f"align {cell.dataset} with {alignment.name}"
+        return self.graph.add("align", label, inputs, aligned)
+
+    def _fuse(
+        self,
+        chain: Chain,
+        component: dict[str, Any],
+        spec: dict[str, Any],
+        inputs: list[str],
+        rows: Rows,
+        head: Choice | None,
+    ) -> str:
+        fusion, cell = chain.fusion, chain.cell
+        assert fusion is not None
+        held_out = None
+        if fusion.entry.out_of_fold:
+            assert head is not None
+            held_out = {
+                m: self.cross_fit([Candidate(Chain(cell, (m,), (e,)), head)], rows)
+                for m, e in zip(chain.modalities, chain.encoders, strict=True)
+            }
+        fused = {
+            **spec,
+            "trained_fusion": component,
+            "labels": self.labels(rows, rows.train) if fusion.entry.supervised else None,
+            "out_of_fold": held_out,
+        }
+        needs = [*inputs, *(held_out or {}).values()]
+        return self.graph.add("fuse", f"fuse {cell.dataset} with {fusion.name}", needs, fused)
+
+    # --- fits ----------------------------------------------------------------------------------
+
+    def fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
+        """Add the job that fits a head, or a joint fusion, to the training part and predicts."""
+        samples = rows.samples
+        candidates = self.candidates(chain, head)
+        tuned = self.tune(candidates, rows)
+        calibrated = False
+        if head is not None and (chain.supervised or rows.groups is not None):
+            calibrated = self._needs_calibration(candidates[0].head or head)
+        pooled = None
+        on_validation = np.isin(samples.labels[rows.validation], samples.labels[rows.train]).any()
+        if head is not None and calibrated and chain.supervised and not on_validation:
+            pooled = self.cross_fit(candidates, rows, tuned)
+        variants, inputs = [], [pooled]
+        for candidate in candidates:
+            features, needs = self._features(candidate.chain, rows, candidate.head)
+            variants.append({"features": features, **self._classifier(candidate)})
+            inputs += needs
+        spec = {
+            "labels": self.labels(rows, rows.train),
+            "groups": self.groups(rows) if calibrated else None,
+            "test": self.graph.array(rows.test),
+            "validation": None,
+            "pooled": pooled,
+            "n_classes": len(samples.classes),
+        }
+        if len(rows.validation):
+            spec["validation"] = self.graph.array(rows.validation)
+            spec["validation_labels"] = self.labels(rows, rows.validation)
+        label = f"fit {candidates[0].name} on {samples.name}.{'+'.join(chain.modalities)}"
+        return self.add_tuned("fit", label, inputs, spec, variants, tuned)
+
+    def _classifier(self, candidate: Candidate) -> dict[str, Any]:
+        """Return what is fitted to a candidate's features: its head, else its joint fusion."""
+        chain, head = candidate.chain, candidate.head
+        joint = chain.fusion if head is None else None
+        fold = chain.cell.part.fold
+        return {
+            "head": self.component(head, chain.cell, "head", fold) if head else None,
+            "joint": self.component(joint, chain.cell, "fusion", fold) if joint else None,
+        }
+
+    def add_tuned(
+        self,
+        kind: str,
+        label: str,
+        inputs: Sequence[str | None],
+        spec: dict[str, Any],
+        variants: Sequence[dict[str, Any]],
+        tuned: str | None,
+    ) -> str:
+        """Add a job; where it is tuned, one that takes the variant which the tuning job chooses."""
+        spec = {**spec, **variants[0]}
+        if tuned is not None:
+            spec |= {"tuned": tuned, "variants": list(variants)}
+        return self.graph.add(kind, label, [*inputs, tuned], spec)
+
+    def _needs_calibration(self, head: Choice) -> bool:
+        if head not in self._calibrated:
+            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2}
+            try:
+                self._calibrated[head] = not is_calibrated(build(head.entry, head.params, given))
+            except (Exception, SystemExit):  # it will fail again, and be told, where it is fitted
+                self._calibrated[head] = False
+        return self._calibrated[head]
+
+    def cross_fit(
+        self, candidates: Sequence[Candidate], rows: Rows, tuned: str | None = None
+    ) -> str:
+        """Add the out-of-fold probabilities of a head, all that was fitted refitted per fold."""
+        chain, head = candidates[0].chain, candidates[0].head
+        assert head is not None
+        variants, inputs = [], []
+        for candidate in candidates:
+            folds = []
+            for inner in self.inner_folds(rows):
+                features, needs = self._features(candidate.chain, inner, candidate.head)
+                folds.append(features)
+                inputs += needs
+            variants.append({"folds": folds, "head": self._classifier(candidate)["head"]})
+        spec = {
+            "train": self.graph.array(rows.train),
+            "labels": self.labels(rows, rows.train),
+            "groups": self.groups(rows),
+            "nested": not chain.supervised,
+        }
+        what = "+".join(chain.modalities)
+        label = f"cross-fit {head.name} on {rows.samples.name}.{what}"
+        return self.add_tuned("cross_fit", label, inputs, spec, variants, tuned)
+
+    # --- tuning --------------------------------------------------------------------------------
+
+    def drawn(self, cell: Cell, roles: Sequence[str]) -> list[Drawn]:
+        """Return what is tried of some roles' options in a cell; nothing where none is tuned."""
+        if cell.tuning is None:
+            return [{}]
+        return cell.tuning.candidates(roles, derive_seed(cell.seed, None, "tuning"))
+
+    def candidates(self, chain: Chain, head: Choice | None) -> list[Candidate]:
+        """Return what is tried for a chain and its head: itself, where nothing of it is tuned."""
+        seed = chain.cell.seed
+        known = (chain.fusion, head, seed)
+        if known not in self._adjusted:
+            self._adjusted[known] = [
+                (
+                    drawn,
+                    adjusted(chain.fusion, drawn.get("fusion", {})) if chain.fusion else None,
+                    adjusted(head, drawn.get("head", {})) if head else None,
+                )
+                for drawn in self.drawn(
+                    chain.cell, ["fusion", "head"] if chain.fusion else ["head"]
+                )
+            ]
+        return [
+            Candidate(replace(chain, fusion=fusion), chosen, drawn)
+            for drawn, fusion, chosen in self._adjusted[known]
+        ]
+
+    def tune(self, candidates: Sequence[Candidate], rows: Rows) -> str | None:
+        """Add the job that chooses between candidates; None where nothing is tuned.
+
+        They are compared on the validation part where there is one, else over the inner folds.
+        """
+        if not candidates[0].drawn:
+            return None
+        chain, inputs = candidates[0].chain, []
+        cell, samples = chain.cell, rows.samples
+        known = rows.validation[
+            np.isin(samples.labels[rows.validation], samples.labels[rows.train])
+        ]
+        folds = [replace(rows, test=known)] if len(known) else self.inner_folds(rows)
+        tried = []
+        for candidate in candidates:
+            features = []
+            for fold in folds:
+                made, needs = self._features(candidate.chain, fold, candidate.head)
+                features.append(made)
+                inputs += needs
+            tried.append(
+                {"values": candidate.drawn, "features": features, **self._classifier(candidate)}
+            )
+        assert cell.tuning is not None
+        spec = {
+            "metric": self.tuning_metric(cell),
+            "halving": cell.tuning.method == "halving",
+            "candidates": tried,
+            "labels": self.labels(rows, rows.train),
+            "folds": [
+                {
+                    "train": self.labels(fold, fold.train),
+                    "test": self.graph.array(fold.test),
+                    "truth": self.labels(fold, fold.test),
+                }
+                for fold in folds
+            ],
+        }
+        label = f"tune {candidates[0].name} on {samples.name}.{'+'.join(chain.modalities)}"
+        return self.graph.add("tune", label, inputs, spec)
+
+    def tuning_metric(self, cell: Cell) -> dict[str, Any]:
+        """Return the metric by which a cell's candidates are compared."""
+        assert cell.tuning is not None
+        metric = next(m for m in self.metrics if m.name == cell.tuning.metric)
+        return self.component(metric, cell, "metric", cell.part.fold)
