@@ -139,6 +139,8 @@ class TimingPlan:
         if unit == "encoder":  # so that cells of all policies for what is missing share it
             trained = graph.jobs[of].spec["train"] is not None
             test = (cell.part if trained else self._first[cell.dataset]).test
+        elif unit == "classifier":  # the samples that it was scored on: those with its modality
+            test = graph.arrays[graph.jobs[of].spec["test"]]
         columns = _columns(unit, cell, modalities)
         closure = list(graph.closure([of]))
         spec = {
