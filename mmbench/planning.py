@@ -24,6 +24,7 @@ from mmbench.jobs import Job
 from mmbench.matrix import Cell
 from mmbench.planner import CellJobs, Planner
 from mmbench.results import AXES, METRICS
+from mmbench.searchspace import described
 from mmbench.store import Store
 
 
@@ -236,6 +237,9 @@ class _Draft:
                         cell = matrix.skip(cell, str(error))
                 cells.append(cell)
         planner.graph.keep(k for jobs in wanted.values() for k in (jobs.final, *jobs.scores))
+        for each in found.values():
+            told = described(matrix_file.tuning, matrix_file.metric, each.fusions, each.heads)
+            self.products += [told] if told and told not in self.products else []
         return Plan(
             source, self.catalogue, plugins, registrations, self.device, self.limit, cells, wanted,
             planner.graph, specs, self.samples, self.broken, metrics, self.notes, self.products,

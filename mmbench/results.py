@@ -180,14 +180,13 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         deviation over cells, empty for one), ``<metric>_pooled`` (the metric of the predictions
         of all folds of a seed taken together, averaged over seeds), and ``fit_s``, ``embed_s``,
         ``predict_s`` (means); where serving was timed also ``latency_ms_*`` and ``throughput``, and
-        in runs that tune ``inner_score``.
+        in runs that tune ``tuned`` (the values chosen in most cells) and ``inner_score``.
     """
     import pandas as pd
 
     metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
     encoders = [name for name in table.columns if name.startswith("encoder_")]
     served = [name for name in SERVED if "timing" in table and table[name].notna().any()]
-    inner = [name for name in ("inner_score",) if name in table]
     planned = table[table["status"] != "skipped"]
     pool = _Pool(table, metrics)
     rows = []
@@ -200,7 +199,10 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             row[name] = done[name].mean()
             row[f"{name}_std"] = done[name].std(ddof=1)
             row[f"{name}_pooled"] = pooled.get(name, np.nan)
-        row |= {name: done[name].mean() for name in (*COSTS[:3], *served, *inner)}
+        row |= {name: done[name].mean() for name in (*COSTS[:3], *served)}
+        if "tuned" in table:
+            row["tuned"] = done["tuned"].value_counts(sort=False).idxmax() if len(done) else ""
+            row["inner_score"] = done["inner_score"].mean()
         rows.append(row)
     summary = pd.DataFrame(rows)
     summary.attrs = dict(table.attrs)
@@ -211,13 +213,15 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
     """Return the axes that people need to tell the combinations apart.
 
     Modalities, fusion and head always; each other axis only where combinations that agree in the
-    axes before it differ in it.
+    axes before it differ in it; and the values that were tuned, where any were.
     """
     axes = ["modalities", "fusion", "head"]
     for axis in ("encoders", "params", "alignment", "missing"):
         if summary.groupby(axes, dropna=False)[axis].nunique().max() > 1:
             axes.append(axis)
-    order = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing")
+    if "tuned" in summary and (summary["tuned"] != "").any():
+        axes.append("tuned")
+    order = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing", "tuned")
     return [axis for axis in order if axis in axes]
 
 

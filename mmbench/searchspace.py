@@ -133,6 +133,21 @@ def _plain(value: Any, values: Values) -> Any:
     return round(float(value)) if _is_whole(values) else float(value)
 
 
+def described(
+    block: TuningBlock | None, metric: str, fusions: Sequence[Choice], heads: Sequence[Choice]
+) -> str:
+    """Say in a line what is tried; nothing where nothing is tuned."""
+    tried = []
+    for role, choice in [*(("head", h) for h in heads), *(("fusion", f) for f in fusions)]:
+        space = SearchSpace.of(block, metric, **{"fusion": None, "head": None, role: choice})
+        if space is not None and not choice.broken:
+            tried.append(f"{choice.name} {len(space.candidates([role], 0))} candidates")
+    if block is None or not tried:
+        return ""
+    listed = "; ".join(dict.fromkeys(tried))
+    return f"tuning: {block.method} by {block.metric or metric}: {listed}"
+
+
 def check_tuning(source: Source, fusions: Sequence[Choice], heads: Sequence[Choice]) -> None:
     """Raise `UserError` where ``[tuning]`` names what the file does not use, or a wrong value."""
     block = source.matrix.tuning

@@ -428,6 +428,18 @@ def test_lists_are_drawn_as_scikit_learn_draws_them() -> None:
     assert [c["head"] for c in space.candidates(["head"], 3)] == theirs
 
 
+def test_the_plan_tells_what_is_tried(manifest: Block) -> None:
+    matrix = {
+        "name": "told", "datasets": [manifest(wine())], "encoders": {"vector": "identity"},
+        "fusions": ["concat", "stacking"], "heads": ["svm", "logistic-regression"],
+        "tuning": {"heads": {"svm": GRID}, "fusions": {"stacking": {"C": [1, 2]}}},
+    }  # fmt: skip
+    plan = mmbench.plan(matrix)
+    assert plan.products[-1] == "tuning: grid by accuracy: svm 9 candidates; stacking 2 candidates"
+    jobs = [job for job in plan.jobs() if job.kind == "tune"]
+    assert len(jobs) == 5 * (3 + 1 + 2)  # baselines, concat, and stacking of each head
+
+
 def test_steps_of_a_range_make_a_grid() -> None:
     options = {
         "C": Range(low=0.01, high=100.0, log=True, steps=5),
@@ -556,5 +568,8 @@ def test_what_is_tuned_names_the_cell_and_is_stored_once(manifest: Block, own_st
     exact = [c for c in tuned if c not in mmbench.TIMING_COLUMNS]
     pd.testing.assert_frame_equal(again[exact], tuned[exact])
     summary = mmbench.summarise(again)
-    assert "tuned" not in summary
+    assert summary["tuned"].tolist() == again["tuned"].tolist()
+    report = (Path("again") / "report.md").read_text()
+    assert "| head: C=" in report
+    assert "head: C=" in (Path("again") / "report.html").read_text()
     np.testing.assert_allclose(summary["inner_score"], again["inner_score"])

@@ -17,7 +17,7 @@ from mmbench.results import summarise, telling_axes
 if TYPE_CHECKING:
     import pandas as pd
 
-AXES = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing")
+AXES = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing", "tuned")
 CHOSEN = ("dataset", "modalities", "alignment", "fusion", "head", "missing")
 """The axes whose values a reader chooses from a list."""
 
@@ -211,7 +211,7 @@ def _grid(summary: pd.DataFrame, metric: str) -> Grid:
 
 def _name(axis: str, value: str) -> Field:
     """Lay out a name: short ones stay on their line, endless words are broken anywhere."""
-    text = "; ".join(content.options(value)) if axis == "params" else value
+    text = "; ".join(content.options(value)) if axis in ("params", "tuned") else value
     layout = "step" if axis in ("fusion", "head") else "axis"
     if any(len(word) > 32 for word in re.split(r"[\s+]", text)):
         layout = "long"

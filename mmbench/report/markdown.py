@@ -15,6 +15,7 @@ from mmbench.report.content import (
     combination,
     encoder_names,
     figure,
+    options,
     ranked,
     read_record,
     reasons,
@@ -58,6 +59,8 @@ def compact(summary: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
 
     best_first = ranked(summary, metric)
     shown = {axis: best_first[axis].map(_escape) for axis in telling_axes(best_first)}
+    if "tuned" in shown:
+        shown["tuned"] = best_first["tuned"].map(lambda text: _escape("; ".join(options(text))))
     if "encoders" in shown:
         named = ["+".join(encoder_names(row).values()) for row in best_first.to_dict("records")]
         shown["encoders"] = pd.Series(map(_escape, named), best_first.index)
