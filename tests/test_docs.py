@@ -20,7 +20,7 @@ from tests.pages import PageError, blocks, check_page, throwaway_environment
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "docs" / "plugins"
-PAGES = [ROOT / "README.md", ROOT / "docs" / "timing.md", *sorted(PLUGINS.glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(PLUGINS.glob("*.md"))]
 
 
 def name(page: Path) -> str:
