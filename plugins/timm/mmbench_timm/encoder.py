@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import Field
 
 from mmbench import stage
 from mmbench_timm import identity
@@ -19,11 +20,11 @@ LOCAL, HUB = "local-dir:", "hf-hub:"
 
 
 class TimmEncoder:
-    """Pooled features of a frozen network of timm.
+    """Features of a frozen network of timm.
 
-    The network is built without its classifier (``num_classes=0``) and run in float32, its
-    images prepared as timm does for that network outside training: resized, cropped in the
-    centre and normalised. An image is turned as its EXIF orientation says and made RGB.
+    The network is built without its classifier (``num_classes=0``), its images prepared as timm
+    does for that network outside training: resized, cropped in the centre and normalised. An
+    image is turned as its EXIF orientation says and made RGB.
 
     Parameters
     ----------
@@ -40,6 +41,15 @@ class TimmEncoder:
         Seed of random weights, the same in every cell.
     batch_size : int, default 32
         Images computed at once.
+    output : {"pooled", "class-token", "mean-token"}, default "pooled"
+        What the network pools by itself; or of its last features (timm's ``forward_features``)
+        those at a transformer's class token, or the mean over its image patches, of a
+        convolutional network over all places.
+    image_size : int, optional
+        Height and width in pixels that images are brought to, instead of what the network was
+        trained with. A transformer's position embeddings are interpolated.
+    precision : {"fp32", "bf16", "fp16"}, default "fp32"
+        Of weights and computation; embeddings are float32 whatever it is.
     device : {"cpu", "cuda"}, default "cpu"
         Given by mmbench.
     threads : int, default 1
@@ -51,6 +61,7 @@ class TimmEncoder:
         If there are no weights: neither here nor, within reach, on the hub.
     ValueError
         If a checkpoint belongs to another network.
+        Or the network has no class token, or cannot take images of that size.
     RuntimeError
         If timm knows no such network, or there is no CUDA device where one was asked for.
 
@@ -67,6 +78,9 @@ class TimmEncoder:
         checkpoint: Path | None = None,
         initialisation: int = 0,
         batch_size: int = 32,
+        output: Literal["pooled", "class-token", "mean-token"] = "pooled",
+        image_size: Annotated[int, Field(ge=1)] | None = None,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
@@ -80,15 +94,23 @@ class TimmEncoder:
         self.checkpoint = checkpoint
         self.initialisation = initialisation
         self.batch_size = batch_size
+        self.output = output
+        self.image_size = image_size
+        self.precision = precision
         self.device = device
         self.threads = threads
         torch.set_num_threads(threads)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(initialisation)
             network = self._build()
-        self._network = network.to(device).eval()
+        if output == "class-token" and getattr(network, "cls_token", None) is None:
+            raise ValueError(f"{model!r} has no class token; output = 'mean-token' or 'pooled'")
+        kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        self._type = kind[precision]
+        self._network = network.to(device, self._type).eval()
         data: Any = timm.data  # untyped
-        config = data.resolve_model_data_config(network)
+        wanted = {} if image_size is None else {"input_size": (3, image_size, image_size)}
+        config = data.resolve_data_config(wanted, model=network)
         self._prepare = data.create_transform(**config, is_training=False)
 
     @classmethod
@@ -155,12 +177,25 @@ class TimmEncoder:
                     images = [self._prepare(rgb(i)) for i in items[start : start + self.batch_size]]
                     batch = torch.stack(images)
                 with stage("transfer"):
-                    batch = batch.to(self.device)
-                features = self._network(batch)
+                    batch = batch.to(self.device, self._type)
+                features = self._features(batch)
                 with stage("transfer"):
                     pieces.append(features.float().cpu())
         embedded: np.ndarray = torch.cat(pieces).numpy()
         return embedded
+
+    def _features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return what `output` names, (n, d)."""
+        if self.output == "pooled":
+            pooled: torch.Tensor = self._network(batch)
+            return pooled
+        network: Any = self._network
+        places: torch.Tensor = network.forward_features(batch)
+        if places.ndim == 3:  # (n, tokens, d), those before the patches first
+            first = getattr(network, "num_prefix_tokens", 0)
+            return places[:, 0] if self.output == "class-token" else places[:, first:].mean(dim=1)
+        channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+        return places.mean(dim=(1, 2) if channels_last else (2, 3))
 
     def _build(self) -> torch.nn.Module:
         """Return the network on the CPU, without its classifier."""
@@ -180,7 +215,11 @@ class TimmEncoder:
                 # random; with it, timm refuses those of another network.
                 timm.create_model(name, pretrained=True)
             network: torch.nn.Module = timm.create_model(
-                name, pretrained=pretrained, pretrained_cfg_overlay=overlay, num_classes=0
+                name,
+                pretrained=pretrained,
+                pretrained_cfg_overlay=overlay,
+                num_classes=0,
+                **self._sized(name),
             )
         except OSError as error:
             if name.startswith(LOCAL):
@@ -189,6 +228,19 @@ class TimmEncoder:
         if self.checkpoint is not None:
             _load(network, self.checkpoint, name)
         return network
+
+    def _sized(self, name: str) -> dict[str, Any]:
+        """Return how a network of one size of images is told of another."""
+        import timm
+
+        if self.image_size is None:
+            return {}
+        config: Any = None if name.startswith((LOCAL, HUB)) else timm.get_pretrained_cfg(name)
+        fixed = getattr(config, "fixed_input_size", None)
+        if fixed is None:
+            built: Any = timm.create_model(name, num_classes=0)
+            fixed = built.pretrained_cfg.get("fixed_input_size", False)
+        return {"img_size": self.image_size} if fixed else {}
 
     def _pinned(self, repository: str) -> str:
         try:
