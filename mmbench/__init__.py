@@ -10,6 +10,7 @@ from mmbench.hookspecs import hookimpl
 if TYPE_CHECKING:
     from mmbench.catalogue import register
     from mmbench.execution import run
+    from mmbench.images import rgb
     from mmbench.measurement.table import read_timings
     from mmbench.planning import make_plan as plan
     from mmbench.results import TIMING_COLUMNS, read_results, summarise
@@ -26,6 +27,7 @@ _FACE = {
     "read_results": "mmbench.results:read_results",
     "read_timings": "mmbench.measurement.table:read_timings",
     "register": "mmbench.catalogue:register",
+    "rgb": "mmbench.images:rgb",
     "run": "mmbench.execution:run",
     "stage": "mmbench.stages:stage",
     "summarise": "mmbench.results:summarise",
@@ -41,6 +43,7 @@ __all__ = [
     "read_results",
     "read_timings",
     "register",
+    "rgb",
     "run",
     "stage",
     "summarise",

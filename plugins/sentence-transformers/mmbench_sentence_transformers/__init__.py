@@ -9,10 +9,17 @@ from mmbench import hookimpl
 
 @hookimpl
 def mmbench_register_encoders(register: Callable[..., None]) -> None:
-    """Register the encoder; torch and sentence-transformers are imported when one is built."""
+    """Register the encoders; torch and sentence-transformers are imported when one is built."""
+    target = "mmbench_sentence_transformers.encoder:SentenceEncoder"
     register(
         "sentence-transformers",
-        "mmbench_sentence_transformers.encoder:SentenceEncoder",
+        target,
         kind="text",
         summary="sentence embeddings of any sentence-transformers model",
+    )
+    register(
+        "sentence-transformers-image",
+        target,
+        kind="image",
+        summary="images by a sentence-transformers model of images and texts (CLIP)",
     )

@@ -1,4 +1,4 @@
-"""The encoder ``sentence-transformers``: one vector per text."""
+"""The encoder ``sentence-transformers``: one vector per text or image."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field
 
+from mmbench import rgb
 from mmbench_sentence_transformers import identity
 
 if TYPE_CHECKING:
+    from PIL import Image
     from sentence_transformers import SentenceTransformer
 
 PACKAGE = "package:"
 
 
 class SentenceEncoder:
-    """Sentence embeddings of a frozen model of sentence-transformers, computed in float32.
+    """Embeddings of a frozen model of sentence-transformers: of texts, or of images.
 
-    The model's own modules (pooling, normalising) and default prompt apply. Code that a model
-    brings along is never run.
+    The model's own modules (pooling, normalising) apply, and its default prompt where none is
+    given. Models of images and texts (CLIP) embed both in one space; an image of any mode is made
+    RGB. Code that a model brings along is never run.
 
     Parameters
     ----------
@@ -35,8 +39,19 @@ class SentenceEncoder:
         relative to it.
     normalise : bool, default False
         Whether embeddings are scaled to length 1.
+    prompt : str, optional
+        Put before every text (``"query: "``).
+    prompt_name : str, optional
+        The name of one of the model's own prompts, instead of ``prompt``.
+    max_length : int, optional
+        Tokens after which a text is cut, instead of the model's own number.
+    truncate : int, optional
+        Columns that are kept, for models trained so that the first ones suffice (Kusupati et al.,
+        "Matryoshka representation learning", NeurIPS 2022). Cut before normalising.
+    precision : {"fp32", "bf16", "fp16"}, default "fp32"
+        Of weights and computation; embeddings are float32 whatever it is.
     batch_size : int, default 32
-        Texts computed at once.
+        Items computed at once.
     device : {"cpu", "cuda"}, default "cpu"
         Given by mmbench.
     threads : int, default 1
@@ -47,7 +62,8 @@ class SentenceEncoder:
     FileNotFoundError
         If there is no such model: neither here nor, within reach, on the hub.
     ValueError
-        If not exactly one of ``model`` and ``folder`` is given.
+        If not exactly one of ``model`` and ``folder`` is given, or the model has no such prompt,
+        fewer columns or tokens, or does not take images.
     RuntimeError
         If there is no CUDA device where one was asked for.
 
@@ -63,6 +79,11 @@ class SentenceEncoder:
         model: str | None = None,
         folder: Path | None = None,
         normalise: bool = False,
+        prompt: str | None = None,
+        prompt_name: str | None = None,
+        max_length: Annotated[int, Field(ge=1)] | None = None,
+        truncate: Annotated[int, Field(ge=1)] | None = None,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
         batch_size: int = 32,
         device: str = "cpu",
         threads: int = 1,
@@ -70,6 +91,11 @@ class SentenceEncoder:
         self.model = model
         self.folder = folder
         self.normalise = normalise
+        self.prompt = prompt
+        self.prompt_name = prompt_name
+        self.max_length = max_length
+        self.truncate = truncate
+        self.precision = precision
         self.batch_size = batch_size
         self.device = device
         self.threads = threads
@@ -83,7 +109,26 @@ class SentenceEncoder:
         if threads == 1:
             os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it takes all cores
         loaded = _from_hub(found, device) if isinstance(found, str) else _load(found, device)
-        self._encoder = loaded.float().eval()
+        kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        self._encoder = loaded.to(kind[precision]).eval()
+        self._check()
+
+    def _check(self) -> None:
+        """Raise `ValueError` where an option asks for what the model has not."""
+        encoder = self._encoder
+        if self.prompt is not None and self.prompt_name is not None:
+            raise ValueError("give either prompt or prompt_name")
+        if self.prompt_name is not None and self.prompt_name not in encoder.prompts:
+            known = ", ".join(map(repr, encoder.prompts)) or "none"
+            raise ValueError(f"prompt_name = {self.prompt_name!r}: the model's prompts are {known}")
+        columns = encoder.get_embedding_dimension()
+        if self.truncate is not None and columns is not None and self.truncate > columns:
+            raise ValueError(f"truncate = {self.truncate}: the model has {columns} columns")
+        if self.max_length is not None:
+            most = encoder.max_seq_length
+            if most is not None and self.max_length > most:
+                raise ValueError(f"max_length = {self.max_length}: the model takes {most} tokens")
+            encoder.max_seq_length = self.max_length
 
     @classmethod
     def cache_key(cls, *, model: str | None = None, folder: Path | None = None, **_: Any) -> str:
@@ -112,22 +157,29 @@ class SentenceEncoder:
         """Return what the table says of the weights: pretrained, or the folder's name."""
         return {"weights": "pretrained" if folder is None else folder.name}
 
-    def encode(self, items: Sequence[str]) -> np.ndarray:
-        """Embed texts.
+    def encode(self, items: Sequence[str] | Sequence[Image.Image]) -> np.ndarray:
+        """Embed texts, or images of any size and mode.
 
         Returns
         -------
         ndarray of float32, shape (n, d)
-            ``d`` is the model's embedding dimension.
+            ``d`` is the model's embedding dimension, or ``truncate``.
         """
+        given: list[Any] = [item if isinstance(item, str) else rgb(item) for item in items]
+        images = bool(given) and not isinstance(given[0], str)
+        if images and not self._encoder.supports("image"):
+            raise ValueError("the model takes no images")
         embedded: np.ndarray = self._encoder.encode(
-            list(items),
+            given,
+            prompt=None if images else self.prompt,
+            prompt_name=None if images else self.prompt_name,
             batch_size=self.batch_size,
             normalize_embeddings=self.normalise,
+            truncate_dim=self.truncate,
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return embedded
+        return embedded.astype(np.float32, copy=False)
 
 
 def _local(model: str | None, folder: Path | None) -> Path | str:

@@ -7,7 +7,17 @@ import huggingface_hub.constants
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
-from transformers import BertConfig, BertModel, BertTokenizerFast
+from sentence_transformers.sentence_transformer.modules import Transformer
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizerFast,
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTokenizerFast,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789零一二三四五六七八九"
@@ -60,6 +70,33 @@ def make_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def folder(make_model) -> Path:
     return make_model("tiny")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """Return a tiny CLIP with random weights that reads lower-case letters."""
+    bare, made = tmp_path_factory.mktemp("bare"), tmp_path_factory.mktemp("clip")
+    tower = {
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }  # fmt: skip
+    words = {"<|startoftext|>": 0, "<|endoftext|>": 1}
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        words |= {letter: len(words), f"{letter}</w>": len(words) + 1}
+    text = {"vocab_size": 64, "max_position_embeddings": 16, "bos_token_id": 0}
+    config = CLIPConfig(
+        text_config={**tower, **text, "eos_token_id": 1, "pad_token_id": 1},
+        vision_config={**tower, "image_size": 16, "patch_size": 8},
+        projection_dim=8,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        CLIPModel(config).save_pretrained(bare)
+    pixels = CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    tokens = CLIPTokenizerFast(vocab=words, merges=[], model_max_length=16)
+    CLIPProcessor(pixels, tokens).save_pretrained(bare)
+    SentenceTransformer(modules=[Transformer(str(bare))], device="cpu").save(str(made))
+    return made
 
 
 @pytest.fixture

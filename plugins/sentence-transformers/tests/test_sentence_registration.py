@@ -13,7 +13,10 @@ def test_the_entry_point_registers_the_encoder():
         lambda name, target, **flags: registered.update({name: (target, flags.pop("kind"))})
     )
     target = "mmbench_sentence_transformers.encoder:SentenceEncoder"
-    assert registered == {"sentence-transformers": (target, "text")}
+    assert registered == {
+        "sentence-transformers": (target, "text"),
+        "sentence-transformers-image": (target, "image"),
+    }
 
 
 def test_planning_imports_no_library(tmp_path):

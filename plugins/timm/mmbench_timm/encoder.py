@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
 from pydantic import Field
 
-from mmbench import stage
+from mmbench import rgb, stage
 from mmbench_timm import identity
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 
@@ -257,20 +257,6 @@ class TimmEncoder:
             "supply them by a cache that has them (HF_HOME), model = 'local-dir:FOLDER' or "
             "checkpoint = 'FILE', or set pretrained = false for random ones"
         )
-
-
-def rgb(image: Image.Image) -> Image.Image:
-    """Return an image of any mode as RGB: turned upright, transparent parts on white.
-
-    Of 16-bit grey values the upper 8 bits are taken; other values beyond 255 are cut off.
-    """
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
 
 
 def _load(network: torch.nn.Module, file: Path, name: str) -> None:
