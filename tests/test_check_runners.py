@@ -72,7 +72,7 @@ def test_the_local_runner_passes() -> None:
 
 def test_what_was_seen_is_said() -> None:
     with pytest.raises(AssertionError) as caught:
-        check_runner("hides-failures", plugins=[PLUGIN])
+        check_runner("no-slots", plugins=[PLUGIN])
     told = str(caught.value)
-    assert "FAILED performed: a job is said to be ok, but its result is not in the store" in told
-    assert "mmbench.jobs.perform" in told
+    assert "FAILED members: slots is None; a positive int was expected" in told
+    assert "Set `slots` to a positive int" in told
