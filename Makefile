@@ -6,6 +6,7 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 SOURCES := mmbench tests benchmarks $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
+INSTALLED := $(INSTALLED:plugins/manifest=plugins/manifest[video])
 
 .PHONY: quickstart test lint types format clean
 

@@ -36,8 +36,10 @@ class Manifest:
     label : str
         Column of the labels.
     modalities : dict of str to dict
-        Per modality its ``kind`` (image, text, audio, vector) and one of ``column``, ``columns``
-        (a glob or a list) and ``file`` (row-aligned npy); the last two for vectors only.
+        Per modality its ``kind`` (image, text, audio, vector, video) and where its items stand:
+        ``column``; for text and vectors instead ``columns`` (a glob or a list); for vectors instead
+        ``file`` (row-aligned npy). Text also ``separator``, audio ``start`` and ``end`` (columns of
+        seconds), video ``frame_rate`` and ``frames``.
     id : str, optional
         Column of the ids; default: the row numbers from 0.
     split : str, optional
@@ -46,6 +48,8 @@ class Manifest:
         Column of which every value is the test part once.
     group : str, optional
         Column of which no value may stand in two parts of a split.
+    classes : dict of str to str, optional
+        Label to the name of its class, for all labels; labels of one name are one class.
 
     Attributes
     ----------
@@ -54,7 +58,7 @@ class Manifest:
     labels : ndarray of int64, shape (n,)
         Codes into `classes`.
     classes : list of str
-        false, true; or by value; or by string.
+        false, true; or by value; or by string; named ones in the order of their labels.
     ids : list of str
         Unique.
     split : ndarray of str, shape (n,), or None
@@ -84,6 +88,7 @@ class Manifest:
         split: str | None = None,
         fold: str | None = None,
         group: str | None = None,
+        classes: dict[str, str] | None = None,
     ) -> None:
         table = read_table(Path(path))
         named = {"label": label, "id": id, "split": split, "fold": fold, "group": group}
@@ -92,7 +97,7 @@ class Manifest:
             raise table.error("modalities: none is given; expected at least one")
         self.ids = _ids(table, id)
         table.ids = None if id is None else self.ids
-        self.labels, self.classes = read_labels(table, label)
+        self.labels, self.classes = read_labels(table, label, classes)
         self.split = None if split is None else _split(table, split)
         self.folds = None if fold is None else _folds(table.keys(fold, "fold"))
         self.groups = None if group is None else np.array(table.keys(group, "group"))

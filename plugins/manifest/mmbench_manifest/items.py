@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import operator
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,7 +84,7 @@ class Texts(Items):
             None if value is None else value.encode(errors="surrogatepass")
             for value in self._values
         )
-        return _hash(b"text", texts)
+        return hash_items(b"text", texts)
 
 
 class Vectors(Items):
@@ -114,7 +115,7 @@ class Vectors(Items):
         """Hash the numbers, their type and the shape."""
         head = f"vector {self._matrix.dtype.str} {self._matrix.shape[1]}".encode()
         rows = zip(self._matrix, self.missing, strict=True)
-        return _hash(head, (None if missing else row.tobytes() for row, missing in rows))
+        return hash_items(head, (None if missing else row.tobytes() for row, missing in rows))
 
 
 class Files(Items):
@@ -152,18 +153,80 @@ class Files(Items):
     def _item(self, index: int) -> Any:
         name = self._names[index]
         assert name is not None
-        try:
+        with unreadable(name, self._kind):
             return self._read(self._folder / name)
-        except MemoryError:
-            raise
-        except Exception as error:  # decoders of foreign files raise whatever they like
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise OSError(f"{name} cannot be read as {self._kind}: {reason}") from error
 
     def digest(self) -> str:
         """Hash the bytes of the files; their names do not matter."""
-        files = (None if name is None else _file_hash(self._folder / name) for name in self._names)
-        return _hash(self._kind.encode() + b" files", files)
+        return hash_items(f"{self._kind} {self._reading}".encode(), self._hashes())
+
+    _reading = "files"
+    """Part of the hash: the same bytes read in another way are other items."""
+
+    def _hashes(self) -> Iterator[bytes | None]:
+        """Give a hash per row; a file that many rows name is read once."""
+        known: dict[str, bytes] = {}
+        for name in self._names:
+            if name is not None and name not in known:
+                known[name] = self._content_hash(self._folder / name)
+            yield None if name is None else known[name]
+
+    def _content_hash(self, path: Path) -> bytes:
+        return file_hash(path)
+
+
+class Images(Files):
+    """Images in files of their own, given upright."""
+
+    _reading = "files, upright"
+
+    def __init__(self, folder: Path, names: Sequence[str | None]) -> None:
+        super().__init__("image", folder, names, read_image)
+
+
+class Segments(Files):
+    """Parts of sound files.
+
+    Parameters
+    ----------
+    folder : Path
+        What the names are relative to.
+    names : sequence of str or None
+        A file per sample, as the manifest names it.
+    starts, ends : sequence of float or None
+        Seconds; None is the beginning, and the end, of the file.
+
+    Notes
+    -----
+    Only the frames of the part are read. An access raises `OSError` that names file and row if
+    the part is not wholly within the file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str | None],
+        starts: Sequence[float | None],
+        ends: Sequence[float | None],
+    ) -> None:
+        super().__init__("audio", folder, names, read_audio)
+        self._starts = starts
+        self._ends = ends
+
+    def _item(self, index: int) -> Audio:
+        name = self._names[index]
+        assert name is not None
+        with unreadable(f"{name}, row {index + 1},", self._kind):
+            return read_audio(self._folder / name, self._starts[index] or 0.0, self._ends[index])
+
+    def digest(self) -> str:
+        """Hash the bytes of the files and the borders of the parts."""
+        borders = zip(self._starts, self._ends, strict=True)
+        parts = (
+            content and content + f"{start or 0.0!r} {end!r}".encode()
+            for content, (start, end) in zip(self._hashes(), borders, strict=True)
+        )
+        return hash_items(b"audio segments", parts)
 
 
 class VectorFiles(Files):
@@ -186,21 +249,60 @@ class VectorFiles(Files):
         return vector
 
 
+@contextmanager
+def unreadable(name: str, kind: str) -> Iterator[None]:
+    """Turn what a decoder raises into `OSError` with one line that names the file."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders of foreign files raise whatever they like
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise OSError(f"{name} cannot be read as {kind}: {reason}") from error
+
+
 def read_image(path: Path) -> Any:
-    """Decode an image file as it is: no conversion of mode, size or orientation."""
-    from PIL import Image
+    """Decode an image file in its own mode and size, upright: turned as its EXIF data asks."""
+    from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
         return image
 
 
-def read_audio(path: Path) -> Audio:
-    """Decode a sound file at its own rate, with all its channels."""
+def read_audio(path: Path, start: float = 0.0, end: float | None = None) -> Audio:
+    """Decode a sound file, or a part of it, at its own rate and with all its channels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start, end : float
+        Seconds, rounded to the nearest frame; None is the end of the file.
+
+    Raises
+    ------
+    ValueError
+        If there is no sound, or less than is asked for.
+    """
     import soundfile
 
-    samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return Audio(samples, sample_rate)
+    with soundfile.SoundFile(path) as file:
+        rate, frames = file.samplerate, file.frames
+        if not frames:
+            raise ValueError("it holds no sound")
+        first, last = round(start * rate), frames if end is None else round(end * rate)
+        if first >= frames:
+            raise ValueError(f"the segment begins at {start} s of {frames / rate:.6g} s")
+        if last > frames:
+            raise ValueError(f"the segment ends at {end} s of {frames / rate:.6g} s")
+        if first == last:
+            raise ValueError(f"from {start} to {end} s there is no frame at {rate} Hz")
+        file.seek(first)
+        samples = file.read(last - first, dtype="float32", always_2d=True)
+    if end is not None and len(samples) < last - first:
+        raise ValueError(f"the segment ends at {end} s; the file is cut short before")
+    return Audio(samples, rate)
 
 
 def read_vector(path: Path) -> np.ndarray:
@@ -226,7 +328,7 @@ def as_vector(values: Any) -> np.ndarray:
     return vector
 
 
-def _hash(head: bytes, items: Iterable[bytes | None]) -> str:
+def hash_items(head: bytes, items: Iterable[bytes | None]) -> str:
     """Hash items so that neither their borders nor a missing one can be mistaken."""
     digest = hashlib.blake2b(head + b"\0", digest_size=20)
     for item in items:
@@ -235,6 +337,7 @@ def _hash(head: bytes, items: Iterable[bytes | None]) -> str:
     return digest.hexdigest()
 
 
-def _file_hash(path: Path) -> bytes:
+def file_hash(path: Path) -> bytes:
+    """Hash a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).digest()

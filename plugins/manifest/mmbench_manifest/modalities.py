@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mmbench_manifest.files import find_files, read_segments, read_videos
 from mmbench_manifest.items import (
     Files,
+    Images,
     Items,
     Texts,
     VectorFiles,
     Vectors,
     as_vector,
     read_audio,
-    read_image,
 )
-from mmbench_manifest.tables import Table, nearest, why_missing
+from mmbench_manifest.tables import Table, is_number, nearest, number, why_missing
 
-Kind = Literal["image", "text", "audio", "vector"]
-SOURCES = ("column", "columns", "file")
+Kind = Literal["image", "text", "audio", "vector", "video"]
+SOURCES = {"vector": ("column", "columns", "file"), "text": ("column", "columns")}
+OWNERS = {
+    "separator": "text",
+    "start": "audio",
+    "end": "audio",
+    "frame_rate": "video",
+    "frames": "video",
+}
+EXPECTED = {
+    "columns": "a string or a list of strings",
+    "frame_rate": "a positive number",
+    "frames": "a positive integer",
+}
 
 
 class Modality(BaseModel):
@@ -37,16 +48,30 @@ class Modality(BaseModel):
     column: str | None = None
     columns: str | list[str] | None = None
     file: str | None = None
+    separator: str = "\n"
+    start: str | None = None
+    end: str | None = None
+    frame_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    frames: int | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [name for name in SOURCES if getattr(self, name) is not None]
-        allowed = SOURCES if self.kind == "vector" else ("column",)
+        allowed = SOURCES.get(self.kind, ("column",))
+        given = [name for name in ("column", "columns", "file") if getattr(self, name) is not None]
         if len(given) != 1 or given[0] not in allowed:
             raise ValueError(
                 f"kind {self.kind!r} takes {'one of ' * (len(allowed) > 1)}{', '.join(allowed)}; "
                 f"given {' and '.join(given) or 'none'}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _own_options(self) -> Self:
+        for name, kind in OWNERS.items():
+            if name in self.model_fields_set and self.kind != kind:
+                raise ValueError(f"{name} is for kind {kind!r}; given kind {self.kind!r}")
+        if "separator" in self.model_fields_set and self.columns is None:
+            raise ValueError("separator is for several columns; write columns")
         return self
 
 
@@ -75,24 +100,18 @@ def read_modality(table: Table, name: str, options: Any, roles: Mapping[str, str
         return _row_aligned(table, f"{key}.file", modality.file)
     if modality.columns is not None:
         columns = _matching(table, f"{key}.columns", modality.columns, roles)
+        if modality.kind == "text":
+            return _joined(table, f"{key}.columns", columns, modality.separator)
         return _numeric(table, f"{key}.columns", columns)
-    column, key = modality.column or "", f"{key}.column"
-    _refuse_label(table, key, [column], roles)
+    used = {"column": modality.column, "start": modality.start, "end": modality.end}
+    for option, named in used.items():
+        _refuse_label(table, f"{key}.{option}", [named or ""], roles)
+    column = modality.column or ""
     if modality.kind == "text":
-        return Texts(table.texts(column, key))
-    values = table.column(column, key)
+        return Texts(table.texts(column, f"{key}.column"))
     if modality.kind == "vector":
-        if any(isinstance(value, (list, np.ndarray)) for value in values):
-            return _listed(table, key, column, values)
-        if _is_number(next((value for value in values if value is not None), None)):
-            raise table.error(
-                f"{key}: column {column!r} holds single numbers; write columns = {column!r}"
-            )
-    names = _files(table, key, column, values)
-    if modality.kind == "vector":
-        return VectorFiles(table.path.parent, names)
-    read = read_image if modality.kind == "image" else read_audio
-    return Files(modality.kind, table.path.parent, names, read)
+        return _vectors(table, f"{key}.column", column)
+    return _files(table, key, column, modality)
 
 
 def _validated(table: Table, key: str, options: Any) -> Modality:
@@ -109,11 +128,6 @@ def _validated(table: Table, key: str, options: Any) -> Modality:
             raise table.error(f"{key}: unknown key {field!r}{hint}")
         case "missing":
             raise table.error(f"{key}: {field} is missing; expected one of {', '.join(kinds)}")
-        case "literal_error" if error["input"] == "video":
-            raise table.error(
-                f"{key}.kind: 'video' is not supported by manifests yet; "
-                f"expected one of {', '.join(kinds)}"
-            )
         case "literal_error":
             hint = nearest(str(error["input"]), kinds) or f"; expected one of {', '.join(kinds)}"
             raise table.error(f"{key}.kind: unknown kind {error['input']!r}{hint}")
@@ -125,7 +139,7 @@ def _validated(table: Table, key: str, options: Any) -> Modality:
                 f"given {options!r}"
             )
         case _:
-            expected = "a string or a list of strings" if field == "columns" else "a string"
+            expected = EXPECTED.get(field, "a string")
             raise table.error(f"{key}.{field}: expected {expected}, given {options[field]!r}")
 
 
@@ -149,14 +163,44 @@ def _matching(
     return found
 
 
+def _joined(table: Table, key: str, columns: Sequence[str], separator: str) -> Texts:
+    """Join the fields of each row that are not empty."""
+    fields = zip(*(table.texts(column, key) for column in columns), strict=True)
+    return Texts([separator.join(filter(None, row)) or None for row in fields])
+
+
+def _vectors(table: Table, key: str, column: str) -> Items:
+    values = table.column(column, key)
+    if any(isinstance(value, (list, np.ndarray)) for value in values):
+        return _listed(table, key, column, values)
+    if is_number(next((value for value in values if value is not None), None)):
+        raise table.error(
+            f"{key}: column {column!r} holds single numbers; write columns = {column!r}"
+        )
+    return VectorFiles(table.path.parent, find_files(table, key, column))
+
+
+def _files(table: Table, key: str, column: str, modality: Modality) -> Items:
+    folder = table.path.parent
+    names = find_files(table, f"{key}.column", column, folders=modality.kind == "video")
+    if modality.kind == "image":
+        return Images(folder, names)
+    if modality.kind == "video":
+        rate, frames = modality.frame_rate, modality.frames
+        return read_videos(table, f"{key}.column", column, names, rate, frames)
+    if modality.start is None and modality.end is None:
+        return Files("audio", folder, names, read_audio)
+    return read_segments(table, key, names, modality.start, modality.end)
+
+
 def _numeric(table: Table, key: str, columns: Sequence[str]) -> Vectors:
     matrix = np.empty((table.n_rows, len(columns)))
     for position, column in enumerate(columns):
         values = table.column(column, key)
         try:
-            matrix[:, position] = [math.nan if v is None else _number(v) for v in values]
+            matrix[:, position] = [math.nan if v is None else number(v) for v in values]
         except (TypeError, ValueError):
-            index = next(i for i, v in enumerate(values) if v is not None and not _is_number(v))
+            index = next(i for i, v in enumerate(values) if v is not None and not is_number(v))
             raise table.error(
                 f"{key}: column {column!r} holds {values[index]!r} in {table.row(index)}; "
                 "expected a finite number"
@@ -215,41 +259,3 @@ def _row_aligned(table: Table, key: str, name: str) -> Vectors:
     if len(matrix) != table.n_rows:
         raise table.error(f"{key}: {name} has {len(matrix)} rows; the manifest has {table.n_rows}")
     return Vectors(matrix, np.zeros(len(matrix), dtype=bool), name)
-
-
-def _files(table: Table, key: str, column: str, values: Sequence[Any]) -> list[str | None]:
-    for index, value in enumerate(values):
-        if value is not None and (not isinstance(value, str) or not value):
-            raise table.error(
-                f"{key}: column {column!r} holds {value!r} in {table.row(index)}; "
-                "expected a file's path"
-            )
-    folder = table.path.parent
-    present = {name: os.path.isfile(os.path.join(folder, name)) for name in set(values) - {None}}
-    absent = [i for i, name in enumerate(values) if name is not None and not present[name]]
-    if absent:
-        name = values[absent[0]]
-        more = f" ({len(absent)} of {len(values)} are not there)" if len(absent) > 1 else ""
-        raise FileNotFoundError(
-            f"{table.path.name}: {key}: column {column!r} names no file in "
-            f"{table.row(absent[0])}, {name!r}: {why_missing(Path(folder, name))}{more}"
-        )
-    return list(values)
-
-
-def _number(value: Any) -> float:
-    """Convert a number or a string that spells one; Python's ``1_000`` is not one."""
-    if isinstance(value, (list, bytes, np.ndarray)) or (isinstance(value, str) and "_" in value):
-        raise ValueError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        _number(value)
-    except (TypeError, ValueError):
-        return False
-    return True

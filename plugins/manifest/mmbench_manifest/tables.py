@@ -6,12 +6,15 @@ import csv
 import difflib
 import io
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 LONGEST_FIELD = 2**31 - 1
 
@@ -21,6 +24,31 @@ def nearest(name: str, names: Iterable[str]) -> str:
     folded = {known.casefold(): known for known in names}
     found = difflib.get_close_matches(name.casefold(), folded, n=1)
     return f"; did you mean {folded[found[0]]!r}?" if found else ""
+
+
+def number(value: Any) -> float:
+    """Convert a finite number or a string that spells one; Python's ``1_000`` is not one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is anything else.
+    """
+    if isinstance(value, (list, bytes, np.ndarray)) or (isinstance(value, str) and "_" in value):
+        raise ValueError("no number")
+    converted = float(value)
+    if not math.isfinite(converted):
+        raise ValueError("no finite number")
+    return converted
+
+
+def is_number(value: Any) -> bool:
+    """Whether `number` converts a value."""
+    try:
+        number(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def why_missing(path: Path) -> str:

@@ -18,7 +18,7 @@ N = 24
 def folder(tmp_path):
     """A folder with a photo, a sound and a vector in a file for each sample, and one of vectors."""
     folder = tmp_path / "garden"
-    for name in ("photos", "sounds", "vectors"):
+    for name in ("photos", "sounds", "vectors", "clips"):
         (folder / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
     for i in range(N):
@@ -26,6 +26,15 @@ def folder(tmp_path):
         Image.fromarray(pixels).save(folder / "photos" / f"{i}.png")
         soundfile.write(folder / "sounds" / f"{i}.wav", rng.uniform(-1, 1, 400), 8_000)
         np.save(folder / "vectors" / f"{i}.npy", rng.normal(size=3))
+        frames = [Image.fromarray(frame) for frame in rng.integers(0, 256, (3, 5, 7), np.uint8)]
+        if i % 2:
+            (folder / "clips" / f"{i}").mkdir()
+            for k, frame in enumerate(frames):
+                frame.save(folder / "clips" / f"{i}" / f"{k}.png")
+        else:
+            frames[0].save(
+                folder / "clips" / f"{i}.gif", save_all=True, append_images=frames[1:], duration=40
+            )
     np.save(folder / "aligned.npy", rng.normal(size=(N, 5)))
     return folder
 
@@ -41,6 +50,9 @@ def rows():
             "note": None if i == 5 else f"leaf of {i} cm, grown",
             "photo": None if i == 7 else f"photos/{i}.png",
             "sound": f"sounds/{i}.wav",
+            "clip": f"clips/{i}" if i % 2 else f"clips/{i}.gif",
+            "from": i / 1_000,
+            "to": None if i % 3 else i / 1_000 + 0.01,
             "vector": f"vectors/{i}.npy",
             "x1": i / 7,
             "x2": -i,
@@ -51,11 +63,22 @@ MODALITIES = {
     "note": {"column": "note", "kind": "text"},
     "photo": {"column": "photo", "kind": "image"},
     "sound": {"column": "sound", "kind": "audio"},
+    "part": {"column": "sound", "kind": "audio", "start": "from", "end": "to"},
+    "clip": {"column": "clip", "kind": "video", "frame_rate": 25},
+    "all": {"columns": ["name", "note"], "kind": "text"},
     "shape": {"column": "vector", "kind": "vector"},
     "size": {"columns": "x*", "kind": "vector"},
     "aligned": {"file": "aligned.npy", "kind": "vector"},
 }
-OPTIONS = {"label": "kind", "id": "name", "split": "part", "fold": "fold", "group": "bed"}
+CLASSES = {"1.5": "a tree", "9": "shrub", "10": "shrubbery"}
+OPTIONS = {
+    "label": "kind",
+    "classes": CLASSES,
+    "id": "name",
+    "split": "part",
+    "fold": "fold",
+    "group": "bed",
+}
 
 
 @pytest.mark.parametrize("name", ["garden.csv", "garden.jsonl"])

@@ -300,19 +300,39 @@ def test_a_row_aligned_file_that_is_not_there_or_no_npy(refused, write, tmp_path
         ({"colum": "text", "kind": "text"}, ": unknown key 'colum'; did you mean 'column'?"),
         (
             {"column": "text", "kind": "text", "zz": 1},
-            ": unknown key 'zz'; expected kind, column, columns, file",
+            ": unknown key 'zz'; expected kind, column, columns, file, separator, start, end, "
+            "frame_rate, frames",
         ),
-        ({"column": "text"}, ": kind is missing; expected one of image, text, audio, vector"),
+        (
+            {"column": "text"},
+            ": kind is missing; expected one of image, text, audio, vector, video",
+        ),
         (
             {"column": "text", "kind": "txet"},
             ".kind: unknown kind 'txet'; did you mean 'text'?",
         ),
+        ({"kind": "text"}, ": kind 'text' takes one of column, columns; given none"),
+        ({"kind": "audio"}, ": kind 'audio' takes column; given none"),
         (
-            {"column": "text", "kind": "video"},
-            ".kind: 'video' is not supported by manifests yet; "
-            "expected one of image, text, audio, vector",
+            {"column": "text", "kind": "image", "start": "v1"},
+            ": start is for kind 'audio'; given kind 'image'",
         ),
-        ({"kind": "text"}, ": kind 'text' takes column; given none"),
+        (
+            {"column": "text", "kind": "text", "separator": " "},
+            ": separator is for several columns; write columns",
+        ),
+        (
+            {"column": "text", "kind": "video", "frame_rate": 0},
+            ".frame_rate: expected a positive number, given 0",
+        ),
+        (
+            {"column": "text", "kind": "video", "frame_rate": "25"},
+            ".frame_rate: expected a positive number, given '25'",
+        ),
+        (
+            {"column": "text", "kind": "video", "frames": 0.5},
+            ".frames: expected a positive integer, given 0.5",
+        ),
         ({"columns": "t*", "kind": "image"}, ": kind 'image' takes column; given columns"),
         (
             {"column": "v1", "file": "v.npy", "kind": "vector"},
