@@ -7,6 +7,7 @@ SOURCES := mmbench tests benchmarks $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
 INSTALLED := $(INSTALLED:plugins/manifest=plugins/manifest[video])
+INSTALLED := $(INSTALLED:plugins/datasets=plugins/datasets[huggingface])
 
 .PHONY: quickstart test lint types format clean
 

@@ -115,7 +115,9 @@ def specify(block: DatasetBlock, source: Source, catalogue: Catalogue, index: in
     name = block.name
     if name is None:
         path = params.get("path")
-        name = (path.parent.name if isinstance(path, Path) else "") or block.use
+        if isinstance(path, Path):
+            name = path.name if path.is_dir() else path.parent.name
+        name = name or block.use
     return DatasetSpec(entry, name, params)
 
 
