@@ -6,8 +6,9 @@ PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 SOURCES := mmbench tests benchmarks $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
-INSTALLED := $(INSTALLED:plugins/manifest=plugins/manifest[video])
 INSTALLED := $(INSTALLED:plugins/datasets=plugins/datasets[huggingface])
+# What other plugins need comes first: pip finds a local one with extras only where it stands before.
+INSTALLED := plugins/manifest[video] $(filter-out plugins/manifest,$(INSTALLED))
 
 .PHONY: quickstart test lint types format clean
 
