@@ -8,7 +8,7 @@ INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transforme
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
 INSTALLED := $(INSTALLED:plugins/datasets=plugins/datasets[huggingface])
 # What other plugins need comes first: pip finds a local one with extras only where it stands before.
-INSTALLED := plugins/manifest[video] $(filter-out plugins/manifest,$(INSTALLED))
+INSTALLED := plugins/hub plugins/manifest[video] $(filter-out plugins/hub plugins/manifest,$(INSTALLED))
 
 .PHONY: quickstart test lint types format clean
 

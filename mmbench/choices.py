@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Choice:
     """The identity of its weights: the plugin's ``cache_key``, else size and time of its files."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the table says of it besides its options, from the plugin's ``facts``."""
+    over_time: str = ""
+    """How an image encoder's embeddings of a video's frames are pooled: mean or max."""
     broken: str = ""
     """Why its target cannot be imported, where it cannot."""
     traceback: str = ""
@@ -49,10 +51,17 @@ class Choice:
     @cached_property
     def shown(self) -> dict[str, Any]:
         """What the column ``params`` says of it."""
-        shown = {**self.params, **self.facts}
+        return {**self.params, **self.facts, **self._harness}
+
+    @property
+    def _harness(self) -> dict[str, Any]:
+        """What the file says of it that is the harness's business."""
+        told: dict[str, Any] = {}
         if self.standardise != self.entry.standardise:
-            shown["standardise"] = self.standardise
-        return shown
+            told["standardise"] = self.standardise
+        if self.over_time:
+            told["over_time"] = self.over_time
+        return told
 
     @cached_property
     def chosen(self) -> dict[str, Any]:
@@ -63,9 +72,7 @@ class Choice:
     def identity(self) -> list[Any]:
         """What names this choice in a cell: no path, and no option at its default."""
         shown = {k: v.name if isinstance(v, Path) else v for k, v in self.chosen.items()}
-        if self.standardise != self.entry.standardise:
-            shown["standardise"] = self.standardise
-        return [self.name, shown]
+        return [self.name, {**shown, **self._harness}]
 
 
 def adjusted(choice: Choice, params: Mapping[str, Any]) -> Choice:
@@ -102,10 +109,12 @@ def choices(
             choice = Choice(entry, use.options, standardise, broken=reason, traceback=trace)
             expanded.append(choice)
             continue
+        poolings = getattr(use, "over_time", None) or [""]
         for combination in itertools.product(*axes.values()):
             given = dict(zip(axes, combination, strict=True))
             params = accepted.validate(given, f"{where} ({use.use})", later=tuned)
-            expanded.append(_choose(entry, params, standardise, accepted, source.folder))
+            choice = _choose(entry, params, standardise, accepted, source.folder)
+            expanded += [replace(choice, over_time=pooling) for pooling in poolings]
     return expanded
 
 

@@ -67,6 +67,7 @@ class Components:
             "params": json.loads(canonical(choice.chosen)),
             "seed": seed,
             "sparse": choice.entry.sparse,
+            "over_time": choice.over_time,
             "identity": hashlib.sha256(canonical(identity).encode()).hexdigest()[:16],
         }
 

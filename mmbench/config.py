@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mmbench.blocks import SplitBlock, Strict, TimingBlock, TuningBlock, as_list
 from mmbench.errors import UserError, did_you_mean
 
+Pooling = Literal["mean", "max"]
 MissingPolicy = Literal["mean", "zero", "drop-modality", "skip"]
 
 
@@ -36,9 +37,14 @@ class Use(BaseModel):
 
 
 class EncoderUse(Use):
-    """An encoder's entry; ``standardise`` overrides what the encoder registered."""
+    """An encoder's entry, with the harness's own keys.
+
+    ``standardise`` overrides what the encoder registered; ``over_time`` says how an encoder of
+    images pools those of a video's frames.
+    """
 
     standardise: bool | None = None
+    over_time: Annotated[list[Pooling], BeforeValidator(as_list), Field(min_length=1)] | None = None
 
 
 class DatasetBlock(Use):

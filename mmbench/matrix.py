@@ -125,15 +125,12 @@ def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candid
         if key not in matrix.encoders:
             continue
         uses: list[EncoderUse] = matrix.encoders[key]
-        encoders[modality] = choices(uses, "encoder", f"encoders.{key}", source, catalogue)
-        for choice in encoders[modality]:
-            if kind not in choice.entry.kinds:
-                fitting = [n for n, e in catalogue.entries["encoder"].items() if kind in e.kinds]
-                raise UserError(
-                    f"{source.label}: encoders.{key}: {choice.name!r} takes "
-                    f"{' or '.join(choice.entry.kinds)}, but {modality!r} of dataset "
-                    f"{samples.name!r} is {kind}{did_you_mean(choice.name, fitting)}"
-                )
+        found = choices(uses, "encoder", f"encoders.{key}", source, catalogue)
+        where = f"{source.label}: encoders.{key}"
+        encoders[modality] = [
+            _of_kind(choice, kind, f"{modality!r} of dataset {samples.name!r}", where, catalogue)
+            for choice in found
+        ]
     alignments: list[Choice | None] = list(
         choices(matrix.alignments, "alignment", "alignments", source, catalogue)
     )
@@ -143,6 +140,23 @@ def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candid
     heads = choices(matrix.heads, "head", "heads", source, catalogue)
     check_tuning(source, fusions, heads)
     return Candidates(encoders, alignments, fusions, heads)
+
+
+def _of_kind(choice: Choice, kind: str, what: str, where: str, catalogue: Catalogue) -> Choice:
+    """Return an encoder as it takes a kind of items; `UserError` where it does not."""
+    kinds = choice.entry.kinds
+    by_frame = kind == "video" and kind not in kinds and "image" in kinds
+    if choice.over_time and not by_frame:
+        raise UserError(f"{where}: over_time is for encoders of images on video; {what} is {kind}")
+    if by_frame:
+        return replace(choice, over_time=choice.over_time or "mean")
+    if kind not in kinds:
+        fitting = [n for n, e in catalogue.entries["encoder"].items() if kind in e.kinds]
+        raise UserError(
+            f"{where}: {choice.name!r} takes {' or '.join(kinds)}, but {what} is {kind}"
+            f"{did_you_mean(choice.name, fitting)}"
+        )
+    return choice
 
 
 def check_encoder_keys(source: Source, datasets: Sequence[Samples]) -> None:

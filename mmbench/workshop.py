@@ -13,6 +13,7 @@ import numpy as np
 from mmbench.catalogue import Catalogue, load_catalogue
 from mmbench.contracts import Dataset
 from mmbench.data import DatasetSpec
+from mmbench.frames import FrameWise
 from mmbench.options import build, canonical
 from mmbench.store import Store
 
@@ -59,7 +60,8 @@ class Workshop:
             "device": self.device,
             "n_classes": n_classes,
         }
-        return build(entry, component["params"], given)
+        built = build(entry, component["params"], given)
+        return FrameWise(built, component["over_time"]) if component["over_time"] else built
 
     def encoder(self, component: Mapping[str, Any]) -> Any:
         """Return a frozen encoder, the last one kept loaded."""

@@ -44,7 +44,7 @@ def verdicts() -> Verdicts:
         (verdict,) = examinations([f"runner:{name}"], plugins=[PLUGIN])
         return verdict
 
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(5) as pool:
         return dict(zip(RUNNERS, pool.map(check, RUNNERS), strict=True))
 
 

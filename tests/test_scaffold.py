@@ -28,6 +28,8 @@ REPOSITORY = Path(__file__).parents[1]
 PLUGINS = ("digits", "features", "fusions", "heads", "manifest", "metrics")
 LONG_FOR_A_REASON = {"dataset", "fusion-joint", "runner"}
 """Their many members are set apart by more blank lines than twenty lines leave room for."""
+FIRST_OF_KIND = {v.partition("-")[0]: v for v in sorted(VARIANTS, reverse=True)}.values()
+"""One variant of each kind."""
 
 
 def options(variant: str) -> dict[str, str]:
@@ -316,7 +318,8 @@ def test_from_nothing_to_a_cell_of_a_table_in_a_clean_environment(variant, clean
     clean(install, tmp_path)
     try:
         assert VARIANTS[variant].summary in clean(listing, tmp_path)
-        assert "checks passed" in clean(check, tmp_path)
+        if variant in FIRST_OF_KIND:  # its own tests run the same checks
+            assert "checks passed" in clean(check, tmp_path)
         assert "2 passed" in clean(tests, tmp_path)
         table = run_the_readme(variant, package, clean)
         used = table[uses(table, package)]

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from mmbench_hub import cause, content, pinned
 from pydantic import Field
 
 from mmbench import rgb
-from mmbench_sentence_transformers import identity
+from mmbench_sentence_transformers.packages import packaged
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -146,9 +147,9 @@ class SentenceEncoder:
         """
         found = _local(model, folder)
         if isinstance(found, Path):
-            return identity.content(found)
+            return content(found)
         try:
-            return identity.pinned(found)
+            return pinned(found)
         except Exception:  # the cells themselves say that the hub cannot be reached
             return found
 
@@ -190,7 +191,7 @@ def _local(model: str | None, folder: Path | None) -> Path | str:
         return folder
     assert model is not None
     if model.startswith(PACKAGE):
-        return identity.packaged(model.removeprefix(PACKAGE))
+        return packaged(model.removeprefix(PACKAGE))
     path = Path(model).expanduser()
     return path if path.is_dir() else model
 
@@ -208,7 +209,7 @@ def _from_hub(model: str, device: str) -> SentenceTransformer:
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     try:
-        name, _, commit = identity.pinned(model).partition("@")
+        name, _, commit = pinned(model).partition("@")
         # Where only this file is out of reach, the library takes the model for a bare transformer.
         if try_to_load_from_cache(name, "modules.json", revision=commit) is None:
             with suppress(RemoteEntryNotFoundError):
@@ -217,10 +218,8 @@ def _from_hub(model: str, device: str) -> SentenceTransformer:
             return _load(name, device, revision=commit)
         return _load(name, device, revision=commit, local_files_only=False)
     except Exception as error:
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        cause = cause if len(cause) <= 160 else f"{cause[:157]}..."
         raise FileNotFoundError(
-            f"no weights for {model!r}, neither in the hub cache nor from the hub ({cause}); "
-            "supply them by a cache that has them (HF_HOME), folder = 'FOLDER' or "
-            "model = 'package:NAME'"
+            f"no weights for {model!r}, neither in the hub cache nor from the hub "
+            f"({cause(error)}); supply them by a cache that has them (HF_HOME), "
+            "folder = 'FOLDER' or model = 'package:NAME'"
         ) from error

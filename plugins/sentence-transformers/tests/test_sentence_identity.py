@@ -47,7 +47,7 @@ def test_a_package_is_known_by_its_model(weights, tmp_path, monkeypatch):
 
 
 def test_missing_folders_and_packages_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"gone: no such folder$"):
+    with pytest.raises(FileNotFoundError, match=r"gone: no such file or folder$"):
         key(folder=tmp_path / "gone")
     with pytest.raises(FileNotFoundError, match=r"^the package 'no-such' is not installed$"):
         key(model="package:no-such")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from mmbench_hub import cause, content, pinned
 from pydantic import Field
 
 from mmbench import rgb, stage
-from mmbench_timm import identity
+from mmbench_timm import names
 
 if TYPE_CHECKING:
     import torch
@@ -134,20 +135,20 @@ class TimmEncoder:
             If a local file or folder is not there.
         """
         if checkpoint is not None:
-            origin = identity.content(checkpoint)
+            origin = content(checkpoint)
         else:
             origin = "pretrained" if pretrained else f"random {initialisation}"
         if model.startswith(LOCAL):
-            return f"{origin} {identity.content(Path(model.removeprefix(LOCAL)))}"
+            return f"{origin} {content(Path(model.removeprefix(LOCAL)))}"
         repository = ""
         if model.startswith(HUB):
             repository = model.removeprefix(HUB)
         elif pretrained and checkpoint is None:
-            repository = identity.repositories().get(model, "")
+            repository = names.repositories().get(model, "")
         if not repository:
             return origin
         try:
-            return f"{origin} {identity.pinned(repository)}"
+            return f"{origin} {pinned(repository)}"
         except Exception:  # the cells themselves say that the hub cannot be reached
             return f"{origin} {repository}"
 
@@ -244,18 +245,17 @@ class TimmEncoder:
 
     def _pinned(self, repository: str) -> str:
         try:
-            return identity.pinned(repository)
+            return pinned(repository)
         except Exception as error:
             raise self._no_weights(error) from error
 
     def _no_weights(self, error: Exception) -> FileNotFoundError:
         """Say in one line what was wanted and how to supply it."""
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        cause = cause if len(cause) <= 160 else f"{cause[:157]}..."
         return FileNotFoundError(
-            f"no weights for {self.model!r}, neither in the hub cache nor from the hub ({cause}); "
-            "supply them by a cache that has them (HF_HOME), model = 'local-dir:FOLDER' or "
-            "checkpoint = 'FILE', or set pretrained = false for random ones"
+            f"no weights for {self.model!r}, neither in the hub cache nor from the hub "
+            f"({cause(error)}); supply them by a cache that has them (HF_HOME), "
+            "model = 'local-dir:FOLDER' or checkpoint = 'FILE', or set pretrained = false for "
+            "random ones"
         )
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import timm
-from mmbench_timm import identity
+from mmbench_timm import names
 from mmbench_timm.encoder import TimmEncoder
 
 key = TimmEncoder.cache_key
@@ -23,9 +23,9 @@ def weights(tmp_path):
 @pytest.fixture
 def known(monkeypatch):
     """Spare the process that asks timm."""
-    names = ("resnet18", "resnet18.a1_in1k")
-    table = dict.fromkeys(names, "timm/resnet18.a1_in1k")
-    monkeypatch.setattr(identity, "repositories", lambda: table)
+    both = ("resnet18", "resnet18.a1_in1k")
+    table = dict.fromkeys(both, "timm/resnet18.a1_in1k")
+    monkeypatch.setattr(names, "repositories", lambda: table)
 
 
 def test_random_weights_are_known_by_their_seed():

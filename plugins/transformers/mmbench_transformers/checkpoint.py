@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from mmbench_transformers import identity
+from mmbench_hub import cause, content, pinned
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,11 @@ class Checkpoint:
         own = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in options.items() if name in own})
 
+    @property
+    def _named(self) -> str:
+        """The hub model, with its revision where one is given."""
+        return f"{self.model}@{self.revision}" if self.revision else str(self.model)
+
     def identity(self) -> str:
         """Return what tells these weights from others: seed, hash of the files or hub commit.
 
@@ -78,11 +83,11 @@ class Checkpoint:
         origin = "pretrained" if self.pretrained else f"random {self.initialisation}"
         if self.model is None:
             assert self.folder is not None
-            return f"{origin} {identity.content(self.folder)}"
+            return f"{origin} {content(self.folder)}"
         try:
-            return f"{origin} {self.model}@{identity.pinned(self.model, self.revision)}"
+            return f"{origin} {pinned(self._named)}"
         except Exception:  # the cells themselves say that the hub cannot be reached
-            return f"{origin} {self.model}@{self.revision or ''}"
+            return f"{origin} {self._named}"
 
     def facts(self) -> dict[str, str]:
         """Return what the table says: where the weights are from, and whether code came along."""
@@ -157,7 +162,7 @@ class Checkpoint:
             return self._from_hub(what, reader, options)
         assert self.folder is not None
         if not self.folder.is_dir():
-            raise FileNotFoundError(f"{self.folder}: no such folder")
+            raise FileNotFoundError(f"{self.folder}: no such file or folder")
         if not (self.folder / "config.json").is_file():
             raise FileNotFoundError(
                 f"{self.folder}: no config.json in it, so it is no model that save_pretrained wrote"
@@ -173,7 +178,7 @@ class Checkpoint:
         """Read from the local hub cache, else from the hub, at one commit."""
         assert self.model is not None
         try:
-            options["revision"] = identity.pinned(self.model, self.revision)
+            options["revision"] = pinned(self._named).partition("@")[2]
             try:
                 return reader(self.model, local_files_only=True, **options)
             except (OSError, ValueError):
@@ -184,9 +189,3 @@ class Checkpoint:
                 f"({cause(error)}); supply it by a cache that has it (HF_HOME) or "
                 "folder = 'FOLDER'"
             ) from error
-
-
-def cause(error: Exception) -> str:
-    """Return an error in one short line."""
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return line if len(line) <= 160 else f"{line[:157]}..."

@@ -37,7 +37,8 @@ def complaint(encoder, error=ValueError, **options):
 
 @pytest.mark.parametrize("encoder", ALL)
 def test_no_such_folder_and_no_model_in_it(encoder, tmp_path):
-    assert complaint(encoder, OSError, folder=tmp_path / "gone").endswith("gone: no such folder")
+    told = complaint(encoder, OSError, folder=tmp_path / "gone")
+    assert told.endswith("gone: no such file or folder")
     (tmp_path / "empty").mkdir()
     assert "empty: no config.json in it" in complaint(encoder, OSError, folder=tmp_path / "empty")
 

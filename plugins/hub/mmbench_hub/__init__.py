@@ -1,17 +1,19 @@
 """What weights a model has, known without loading them: a hub commit, or the hash of files.
 
-Nothing here imports torch: the plan asks for every encoder's identity.
+Nothing here imports torch: a plan asks for every encoder's identity.
 """
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 TIMEOUT = 10.0
 """Seconds in which the hub has to answer."""
+
+LONGEST = 160
+"""Characters of a cause that are shown."""
 
 
 def pinned(repository: str) -> str:
@@ -37,37 +39,21 @@ def pinned(repository: str) -> str:
     return f"{name}@{commit.resolved}"
 
 
-def packaged(name: str) -> Path:
-    """Return the model folder inside an installed Python package; the package is not imported.
+def content(path: Path) -> str:
+    """Return the hash of a file, or of all files of a folder and their names.
 
     Raises
     ------
     FileNotFoundError
-        If the package is not installed or holds no model of sentence-transformers.
+        If there is no such file or folder.
     """
-    spec = find_spec(name.replace("-", "_"))
-    roots = (spec.submodule_search_locations if spec else None) or []
-    found = sorted(file.parent for root in roots for file in Path(root).rglob("modules.json"))
-    if not found:
-        what = "holds no model of sentence-transformers" if spec else "is not installed"
-        raise FileNotFoundError(f"the package {name!r} {what}")
-    return found[0]
-
-
-def content(folder: Path) -> str:
-    """Return the hash of all files of a folder and their names.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
-    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for file in files:
         stat = file.stat()
-        digest.update(f"{file.relative_to(folder).as_posix()}\0".encode())
+        digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
         digest.update(_file_hash(file, stat.st_size, stat.st_mtime_ns))
     return digest.hexdigest()
 
@@ -77,3 +63,9 @@ def _file_hash(file: Path, size: int, modified: int) -> bytes:
     """Hash a file once as long as its size and time stay."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").digest()
+
+
+def cause(error: Exception) -> str:
+    """Return an error in one short line."""
+    line = " ".join(f"{type(error).__name__}: {error}".split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
