@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbench import splits
-from mmbench.errors import PluginError, one_line
+from mmbench.errors import DamagedArtefactError, PluginError, one_line
 from mmbench.metrics import evaluate
 from mmbench.options import canonical
 from mmbench.pipeline import (
@@ -155,6 +155,8 @@ class _Fits(_Bench):
                     if wanted != known:
                         known, given = wanted, self._given(candidate, number, read(fold["test"]))
                     output = self._output(candidate, given, codes, rows)
+                except DamagedArtefactError:  # nothing of the candidate's: it is made anew
+                    raise
                 except Exception as error:
                     failed[index] = one_line(error)
                 else:

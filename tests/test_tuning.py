@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -573,3 +574,24 @@ def test_what_is_tuned_names_the_cell_and_is_stored_once(manifest: Block, own_st
     assert "| head: C=" in report
     assert "head: C=" in (Path("again") / "report.html").read_text()
     np.testing.assert_allclose(summary["inner_score"], again["inner_score"])
+
+
+def test_a_damaged_input_is_made_anew(manifest: Block, own_store: Path) -> None:
+    matrix = {
+        "name": "damaged", "datasets": [manifest(wine())], "encoders": {"vector": "identity"},
+        "fusions": "concat", "heads": "svm", "split": HOLDOUT,
+        "tuning": {"heads": {"svm": {"C": [0.1, 1.0]}}},
+    }  # fmt: skip
+    before = mmbench.run(matrix, out="before")
+    for meta in list(own_store.rglob("meta.json")):
+        kind = json.loads(meta.read_text())["kind"]
+        if kind != "embed":
+            shutil.rmtree(meta.parent)
+            continue
+        content = bytearray((meta.parent / "values.npy").read_bytes())
+        content[-1] ^= 255
+        (meta.parent / "values.npy").write_bytes(content)
+    after = mmbench.run(matrix, out="after")
+    exact = [c for c in before if c not in mmbench.TIMING_COLUMNS]
+    assert set(after["status"]) == {"ok"}, after["reason"].tolist()
+    pd.testing.assert_frame_equal(after[exact], before[exact])
