@@ -129,23 +129,27 @@ def classes(subject: DatasetSubject) -> str:
     "class-order",
     why="Of two classes the last is the positive one: in another order, precision, recall and ROC "
     "curves are those of the other class.",
-    mend="Sort classes: false before true; by value where all are numbers; else by string.",
+    mend="Sort classes: false before true; by value where all are numbers; else by string. Where an "
+    "option `classes` names them, the order is that of the labels that it names.",
     needs=("classes",),
 )
-def class_order(subject: DatasetSubject) -> None:
+def class_order(subject: DatasetSubject) -> str | None:
     """Classes stand in the order false, true; or by value; or by string."""
+    if subject.request.params.get("classes"):
+        return "an option names the classes"
     found = list(subject.dataset.classes)
     expected = sorted(found)
     if all(map(NUMBER.fullmatch, found)):
         expected.sort(key=Decimal)
         if [Decimal(name) for name in found] == [Decimal(name) for name in expected]:
-            return
+            return None
     elif {name.casefold() for name in found} == {"false", "true"}:
         expected.sort(key=str.casefold)
     if found != expected:
         raise BrokenContractError(
             f"the classes are {_shown(found)}; {_shown(expected)} was expected"
         )
+    return None
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ MODALITIES = {
     "size": {"columns": "x*", "kind": "vector"},
     "aligned": {"file": "aligned.npy", "kind": "vector"},
 }
-CLASSES = {"1.5": "a tree", "9": "shrub", "10": "shrubbery"}
+CLASSES = {"1.5": "tree", "9": "shrub", "10": "grass"}
 OPTIONS = {
     "label": "kind",
     "classes": CLASSES,
