@@ -129,8 +129,8 @@ def classes(subject: DatasetSubject) -> str:
     "class-order",
     why="Of two classes the last is the positive one: in another order, precision, recall and ROC "
     "curves are those of the other class.",
-    mend="Sort classes: false before true; by value where all are numbers; else by string. Where an "
-    "option `classes` names them, the order is that of the labels that it names.",
+    mend="Sort classes: false before true; by value where all are numbers; else by string. Where "
+    "an option `classes` names them, the order is that of the labels that it names.",
     needs=("classes",),
 )
 def class_order(subject: DatasetSubject) -> str | None:
