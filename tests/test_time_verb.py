@@ -101,14 +101,13 @@ def test_compiling_is_said_only_of_what_was_compiled(mmbench: Command) -> None:
     assert table["reason"] == "torch.compile: there is no torch network in it"
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-def test_the_table_fits_the_terminal(columns: int, mmbench: Command) -> None:
+def test_the_table_fits_the_terminal(mmbench: Command) -> None:
     file = write_matrix(Path(), MATRIX)
     scenarios = ("--scenario", "single-stream", "--scenario", "server")
-    done = mmbench("time", file, *QUICK, *scenarios, COLUMNS=str(columns))
+    done = mmbench("time", file, *QUICK, *scenarios, COLUMNS="80")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert max(map(len, lines)) <= columns
+    assert max(map(len, lines)) <= 80
     assert "single-stream, cpu" in lines
     assert "server, cpu" in lines
     for word in ("p50 ms", "samples/s", "end-to-end concat", "queries/s arrive", "p99 needs 368"):
