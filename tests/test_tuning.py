@@ -309,6 +309,59 @@ def test_inner_folds_of_tuning_do_not_cut_groups(manifest: Block) -> None:
         np.testing.assert_allclose(tried["score"], search.cv_results_["mean_test_score"])
 
 
+JOINT = """
+import numpy as np
+from mmbench import hookimpl
+from sklearn.linear_model import LogisticRegression
+
+
+class JointLogistic:
+    def __init__(self, *, C: float = 1.0):
+        self.C = C
+
+    def fit(self, features, labels, *, validation=None):
+        assert validation is None
+        self.model_ = LogisticRegression(C=self.C, max_iter=1000)
+        self.model_.fit(np.hstack(list(features.values())), labels)
+        return self
+
+    def predict_proba(self, features):
+        return self.model_.predict_proba(np.hstack(list(features.values())))
+
+
+@hookimpl
+def mmbench_register_fusions(register):
+    register("joint-logistic", JointLogistic, level="joint")
+"""
+
+
+def test_a_joint_fusion_is_tuned_like_a_head(manifest: Block, tmp_path: Path) -> None:
+    (tmp_path / "joint.py").write_text(JOINT)
+    frame = wine()
+    X, y = arrays(frame)
+    values = [0.001, 0.1, 10.0]
+    table = mmbench.run(
+        {
+            "name": "joint", "datasets": [manifest(frame)], "encoders": {"vector": "identity"},
+            "fusions": "joint-logistic", "heads": "naive-bayes", "split": HOLDOUT,
+            "tuning": {"metric": "log_loss", "fusions": {"joint-logistic": {"C": values}}},
+        },
+        out="run", plugins=[str(tmp_path / "joint.py")],
+    )  # fmt: skip
+    train, test = parts(y)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        {"logisticregression__C": values},
+        scoring="neg_log_loss",
+        cv=INNER,
+    ).fit(X[train], y[train])
+    row = only(table, fusion="joint-logistic")
+    best = search.best_params_["logisticregression__C"]
+    assert json.loads(row["tuned"]) == {"fusion": {"C": best}}
+    assert math.isclose(row["inner_score"], -search.best_score_, rel_tol=1e-5)
+    assert_equal(row, search, X[test])
+
+
 # --- drawn -------------------------------------------------------------------------------------
 
 
