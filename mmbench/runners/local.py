@@ -8,19 +8,17 @@ whose process ended with status 0, and gives the whole pool up when an idle proc
 from __future__ import annotations
 
 import faulthandler
-import multiprocessing
-import os
 import signal
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
+from mmbench import processes
 from mmbench.errors import one_line
 from mmbench.jobs import Job, Outcome, death, perform
 from mmbench.workshop import Context, listen
@@ -39,7 +37,7 @@ STARTED = "started"
 
 @dataclass(eq=False)
 class _Worker:
-    process: Any
+    process: BaseProcess
     pipe: Connection
     job: Job | None = None
     deadline: float | None = None
@@ -51,13 +49,7 @@ class _Worker:
 
     def kill(self) -> None:
         """End the process and whatever it started: asked first, so that it can clean up."""
-        self.process.terminate()
-        self.process.join(ENDING_GRACE)
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except (AttributeError, ProcessLookupError, PermissionError):
-            self.process.kill()
-        self.process.join()
+        processes.end(self.process, ENDING_GRACE)
         self.pipe.close()
 
 
@@ -70,11 +62,6 @@ class LocalRunner:
         self._timeout = timeout
         self._workers: list[_Worker] = []
         self._started = 0
-        methods = multiprocessing.get_all_start_methods()
-        method = "forkserver" if "forkserver" in methods else "spawn"
-        self._processes = multiprocessing.get_context(method)
-        if method == "forkserver":
-            self._processes.set_forkserver_preload(["mmbench.jobs", "sklearn.preprocessing"])
 
     def submit(self, job: Job) -> None:
         """Give a job to an idle worker, starting one where there is none."""
@@ -94,7 +81,9 @@ class LocalRunner:
         until = None if timeout is None else time.monotonic() + timeout
         while not ended:
             busy = [w for w in self._workers if w.job is not None]
-            told = {w.pipe: w for w in busy} | {w.process.sentinel: w for w in busy}
+            told: dict[Any, _Worker] = {w.pipe: w for w in busy} | {
+                w.process.sentinel: w for w in busy
+            }
             ready = wait(list(told), self._patience(busy, until))
             for worker in {id(told[r]): told[r] for r in ready}.values():
                 outcome = self._receive(worker)
@@ -136,20 +125,15 @@ class LocalRunner:
         worker.kill()
 
     def _start(self) -> _Worker:
-        ours, theirs = self._processes.Pipe()
+        ours, theirs = Pipe()
         self._started += 1
-        log = self._context.logs / f"worker-{self._started}.log"
-        process = self._processes.Process(  # type: ignore[attr-defined]
-            target=_work,
-            args=(self._context, theirs, log, dict(os.environ)),
+        process = processes.start(
+            _work,
+            self._context,
+            theirs,
             name=f"mmbench-{self._started}",
+            log=self._context.logs / f"worker-{self._started}.log",
         )
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")  # a worker never re-runs a script
-        try:
-            process.start()
-        finally:
-            sys.modules["__main__"] = main
         theirs.close()
         worker = _Worker(process, ours)
         self._workers.append(worker)
@@ -195,18 +179,10 @@ class LocalRunner:
         return ended
 
 
-def _work(context: Context, pipe: Connection, log: Path, environ: dict[str, str]) -> None:
+def _work(context: Context, pipe: Connection) -> None:
     """Perform jobs from a pipe until it closes (the body of a worker process)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    os.environ.clear()  # the fork server keeps the environment that it was started with
-    os.environ.update(environ)
-    if hasattr(os, "setsid"):
-        os.setsid()
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with open(log, "ab", buffering=0) as file:
-        for descriptor in (1, 2):
-            os.dup2(file.fileno(), descriptor)
     faulthandler.enable()
     listen(_throttled(pipe.send))
     workshop, failure = None, None
@@ -257,11 +233,3 @@ def _throttled(send: Callable[[float], None]) -> Callable[[float], None]:
             send(float(share))
 
     return pass_on
-
-
-def _die_with_parent() -> None:
-    """End this process when the one that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -6,8 +6,10 @@ from the events which check was under way.
 
 from __future__ import annotations
 
+import base64
 import json
-import sys
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,17 @@ class _Events:
             file.write(json.dumps(event) + "\n")
 
 
-def main() -> None:
-    """Do what the request file says: find the entries, or run the checks of one."""
-    given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    events = _Events(Path(sys.argv[2]))
+def main(given: Mapping[str, Any], told: Path) -> None:
+    """Do what is asked for: find the entries, or run the checks of one.
+
+    Parameters
+    ----------
+    given : mapping
+        The task.
+    told : Path
+        The file of events.
+    """
+    events = _Events(told)
     try:
         if given["task"] == "find":
             _find(given, events)
@@ -41,9 +50,7 @@ def main() -> None:
         events.tell(event="mistake", message=str(error))
 
 
-def _find(given: dict[str, Any], events: _Events) -> None:
-    import base64
-
+def _find(given: Mapping[str, Any], events: _Events) -> None:
     registrations = base64.b64decode(given["registrations"])
     events.tell(event="loading", plugins=given["plugins"])
     catalogue = load_catalogue(given["plugins"], registrations)
@@ -86,7 +93,7 @@ def _wanted(words: list[str], plugins: list[str], catalogue: Catalogue) -> list[
     return found
 
 
-def _examine(given: dict[str, Any], events: _Events) -> None:
+def _examine(given: Mapping[str, Any], events: _Events) -> None:
     from mmbench.testing.checks import checks_for
     from mmbench.testing.kit import examine
 
@@ -119,8 +126,5 @@ def _one_thread() -> None:
     """Compute with one thread, as a job does by default."""
     import threadpoolctl
 
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # what is loaded from now on
     threadpoolctl.threadpool_limits(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,12 +7,7 @@ checks that are left go on in a fresh process.
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmbench import processes
 from mmbench.catalogue import notebook_registrations
 from mmbench.errors import UserError
+from mmbench.testing import child
 from mmbench.testing.again import encode_request
 from mmbench.testing.kit import Finding
 from mmbench.testing.subject import Request
@@ -152,9 +149,9 @@ def _find(
         "plugins": list(plugins),
         "registrations": base64.b64encode(registrations).decode(),
     }
-    with _Child(task) as child:
+    with _Child(task) as process:
         loading = True
-        for event in child.events(timeout):
+        for event in process.events(timeout):
             if event["event"] == "mistake":
                 mistake = event["message"]
                 if "failed to load" in mistake:
@@ -167,8 +164,8 @@ def _find(
                 return entries
             loading = event["event"] == "loading"
         if not loading or not plugins:
-            raise UserError(f"check: the plugins cannot be listed: {child.fate}")
-        return _unloaded(plugins[0], child.fate)
+            raise UserError(f"check: the plugins cannot be listed: {process.fate}")
+        return _unloaded(plugins[0], process.fate)
 
 
 def _unloaded(plugin: str, failure: str) -> Verdict:
@@ -182,8 +179,8 @@ def _examine(verdict: Verdict, request: Request, timeout: float, listener: Liste
         ended = {finding.check: finding.status for finding in verdict.findings}
         task = {"task": "examine", "request": encode_request(request), "ended": ended}
         begun = ""
-        with _Child(task) as child:
-            for event in child.events(timeout):
+        with _Child(task) as process:
+            for event in process.events(timeout):
                 match event.pop("event"):
                     case "begun":
                         begun = event["check"]
@@ -196,7 +193,7 @@ def _examine(verdict: Verdict, request: Request, timeout: float, listener: Liste
                         raise UserError(event["message"])
                     case "done":
                         return
-            fate = f"{child.fate}{f' ({child.last_line})' if child.last_line else ''}"
+            fate = f"{process.fate}{f' ({process.last_line})' if process.last_line else ''}"
         why, mend = _words(verdict, begun)
         verdict.findings.append(Finding(begun or "loads", "failed", fate, why, mend))
         if not begun:
@@ -223,38 +220,25 @@ class _Child:
     def __enter__(self) -> _Child:
         self._folder = tempfile.TemporaryDirectory(prefix="mmbench-check-")
         folder = Path(self._folder.name)
-        request, self._events = folder / "request.json", folder / "events.jsonl"
-        request.write_text(json.dumps(self._task), encoding="utf-8")
+        self._events, self._log = folder / "events.jsonl", folder / "log"
         self._events.touch()
-        self._log = (folder / "log").open("w+b")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mmbench.testing.child", str(request), str(self._events)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=os.name == "posix",
+        self._log.touch()
+        self._process = processes.start(
+            child.main, self._task, self._events, name="mmbench-check", log=self._log
         )
         return self
 
     def __exit__(self, *_: object) -> None:
         self._kill()
-        self._log.close()
         self._folder.cleanup()
 
     def _kill(self) -> None:
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
-        self._process.wait()
+        processes.end(self._process, grace=0)
 
     @property
     def last_line(self) -> str:
         """The last line that it printed."""
-        self._log.flush()
-        self._log.seek(0)
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1][:200] if lines else ""
 
     def events(self, timeout: float) -> Iterator[dict[str, Any]]:
@@ -265,14 +249,14 @@ class _Child:
         with self._events.open(encoding="utf-8") as file:
             rest = ""
             while True:
-                ended = self._process.poll() is not None
+                ended = not self._process.is_alive()
                 rest += file.read()
                 *lines, rest = rest.split("\n")
                 for line in lines:
                     yield json.loads(line)
                     deadline = time.monotonic() + timeout
                 if ended:
-                    self.fate = death(self._process.returncode).reason
+                    self.fate = death(self._process.exitcode).reason
                     return
                 if time.monotonic() > deadline:
                     self._kill()
