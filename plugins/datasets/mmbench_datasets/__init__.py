@@ -1,4 +1,4 @@
-"""Data sets in layouts that many use: class folders, array files, scikit-learn's, the hub's."""
+"""Data sets in layouts that many use: class folders, arrays, and those that libraries bring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmbench import hookimpl
 
 @hookimpl
 def mmbench_register_datasets(register: Callable[..., None]) -> None:
-    """Register ``image-folder``, ``arrays``, ``sklearn`` and ``huggingface``."""
+    """Register ``image-folder``, ``arrays``, ``sklearn``, ``huggingface`` and ``multabench``."""
     register(
         "image-folder",
         "mmbench_datasets.folder:ImageFolder",
@@ -29,4 +29,9 @@ def mmbench_register_datasets(register: Callable[..., None]) -> None:
         "huggingface",
         "mmbench_datasets.huggingface:HuggingFace",
         summary="Sets of the Hugging Face hub, and folders that the library datasets reads",
+    )
+    register(
+        "multabench",
+        "mmbench_datasets.multabench:MulTaBench",
+        summary="Tables with texts or images: 40 classification sets of the package multabench",
     )

@@ -18,7 +18,7 @@ def test_the_entry_point_registers_the_data_sets():
     mmbench_datasets.mmbench_register_datasets(
         lambda name, target, **flags: registered.update({name: flags["summary"]})
     )
-    assert set(registered) == {"image-folder", "arrays", "sklearn", "huggingface"}
+    assert set(registered) == {"image-folder", "arrays", "sklearn", "huggingface", "multabench"}
     assert all(registered.values())
 
 
