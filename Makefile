@@ -7,6 +7,7 @@ SOURCES := mmbench tests benchmarks $(PLUGINS)
 INSTALLED := $(PLUGINS:plugins/sentence-transformers=plugins/sentence-transformers[minilm])
 INSTALLED := $(INSTALLED:plugins/heads=plugins/heads[xgboost,lightgbm])
 INSTALLED := $(INSTALLED:plugins/datasets=plugins/datasets[huggingface,multabench])
+INSTALLED := $(INSTALLED:plugins/features=plugins/features[chinese,spacy])
 # What other plugins need comes first: pip finds a local one with extras only where it stands before.
 INSTALLED := plugins/hub plugins/manifest[video] $(filter-out plugins/hub plugins/manifest,$(INSTALLED))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -309,25 +310,57 @@ def mmbench_register_datasets(register):
 '''
 
 
+@dataclass(frozen=True)
+class Made:
+    """A package that ``mmbench new`` wrote, and what it says to do next."""
+
+    package: Package
+    install: str
+    listing: str
+    check: str
+    tests: str
+
+
+@pytest.fixture(scope="module")
+def made(clean: Clean, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Made]]:
+    """Make a package of every variant, and install them as they are told to be, all at once."""
+    folder = tmp_path_factory.mktemp("made")
+    packages = {}
+    for variant in sorted(VARIANTS):
+        name = f"brand-new-{variant}"
+        flags = " ".join(f"--{option} {value}" for option, value in options(variant).items())
+        told = clean(f"mmbench new {name} {flags} --out {folder / name}", folder).splitlines()
+        package = Package(name, options(variant)["kind"], variant, folder / name)
+        packages[variant] = Made(
+            package, *(line.strip() for line in told[told.index("next:") + 1 :])
+        )
+    pip = "python -m pip install "
+    assert all(one.install.startswith(pip) for one in packages.values())
+    clean(pip + " ".join(one.install.removeprefix(pip) for one in packages.values()), folder)
+    yield packages
+    distributions = " ".join(one.package.distribution for one in packages.values())
+    clean(f"python -m pip uninstall -y {distributions}", folder)
+    left = {entry["name"] for entry in json.loads(clean("mmbench list --json", folder))}
+    assert not left & {one.package.entry for one in packages.values()}
+
+
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
-def test_from_nothing_to_a_cell_of_a_table_in_a_clean_environment(variant, clean, tmp_path):
-    package = Package("brand-new", options(variant)["kind"], variant, tmp_path / "brand-new")
-    flags = " ".join(f"--{option} {value}" for option, value in options(variant).items())
-    told = clean(f"mmbench new brand-new {flags}", tmp_path).splitlines()
-    install, listing, check, tests = (line.strip() for line in told[told.index("next:") + 1 :])
-    clean(install, tmp_path)
-    try:
-        assert VARIANTS[variant].summary in clean(listing, tmp_path)
-        if variant in FIRST_OF_KIND:  # its own tests run the same checks
-            assert "checks passed" in clean(check, tmp_path)
-        assert "2 passed" in clean(tests, tmp_path)
-        table = run_the_readme(variant, package, clean)
-        used = table[uses(table, package)]
-        assert len(used) >= 1
-        assert set(used["status"]) == {"ok"}, used["reason"].unique()
-    finally:
-        clean(f"python -m pip uninstall -y {package.distribution}", tmp_path)
-    assert clean.attempt(listing, tmp_path).returncode == 2
+def test_from_nothing_to_a_cell_of_a_table_in_a_clean_environment(variant, clean, made):
+    one = made[variant]
+    assert VARIANTS[variant].summary in clean(one.listing, one.package.folder)
+    if variant in FIRST_OF_KIND:  # its own tests run the same checks
+        assert "checks passed" in clean(one.check, one.package.folder)
+    table = run_the_readme(variant, one.package, clean)
+    used = table[uses(table, one.package)]
+    assert len(used) >= 1
+    assert set(used["status"]) == {"ok"}, used["reason"].unique()
+
+
+def test_the_tests_that_it_brings_pass(clean, made, tmp_path):
+    pytest_ = "python -m pytest "
+    assert all(one.tests.startswith(pytest_) for one in made.values())
+    folders = " ".join(one.tests.removeprefix(pytest_) for one in made.values())
+    assert f"{2 * len(made)} passed" in clean(pytest_ + folders, tmp_path)
 
 
 def run_the_readme(variant: str, package: Package, clean: Clean) -> pd.DataFrame:
