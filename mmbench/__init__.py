@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from mmbench.measurement.table import read_timings
     from mmbench.planning import make_plan as plan
     from mmbench.results import TIMING_COLUMNS, read_results, summarise
+    from mmbench.sequences import Sequences
     from mmbench.splits import derive_seed, folds
     from mmbench.stages import stage
     from mmbench.workshop import progress
 
 _FACE = {
+    "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
     "derive_seed": "mmbench.splits:derive_seed",
     "folds": "mmbench.splits:folds",
@@ -35,6 +37,7 @@ _FACE = {
 
 __all__ = [
     "TIMING_COLUMNS",
+    "Sequences",
     "derive_seed",
     "folds",
     "hookimpl",

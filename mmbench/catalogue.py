@@ -76,6 +76,7 @@ class Entry:
     standardise: bool = True
     sparse: bool = False
     handles_missing: bool = False
+    sequences: bool = False
     summary: str = ""
 
     def load(self) -> Callable[..., Any]:
@@ -189,6 +190,7 @@ def _register(sort: str, plugin: Plugin, offered: list[Entry]) -> hookspecs.Regi
         standardise: bool = True,
         sparse: bool = False,
         handles_missing: bool = False,
+        sequences: bool = False,
         summary: str = "",
     ) -> None:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
@@ -215,6 +217,7 @@ def _register(sort: str, plugin: Plugin, offered: list[Entry]) -> hookspecs.Regi
                 standardise,
                 sparse,
                 handles_missing,
+                sequences,
                 summary,
             )
         )

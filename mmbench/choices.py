@@ -43,6 +43,11 @@ class Choice:
         """The plugin's name."""
         return self.entry.name
 
+    @property
+    def gives_sequences(self) -> bool:
+        """Whether it can be asked for sequences; of a video, any encoder of images can."""
+        return self.entry.sequences or bool(self.over_time)
+
     @cached_property
     def complete(self) -> dict[str, Any]:
         """All options, defaults included."""

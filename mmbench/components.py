@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,15 @@ class Components:
             self._inner[known] = rows.inner()
         return self._inner[known]
 
-    def embed(self, choice: Choice, modality: str, cell: Cell, rows: Rows) -> str:
+    def embed(
+        self, choice: Choice, modality: str, cell: Cell, rows: Rows, *, sequences: bool = False
+    ) -> str:
         """Add the job that embeds a modality; a trained encoder is fitted on the training part."""
         samples, entry = rows.samples, choice.entry
-        label = f"embed {samples.name}.{modality} with {choice.name}"
+        if sequences and choice.over_time:
+            choice = replace(choice, over_time="mean")  # sequences are the same for any pooling
+        what = f"{samples.name}.{modality}" + (" as sequences" if sequences else "")
+        label = f"embed {what} with {choice.name}"
         fold = cell.part.fold if entry.trained else None
         spec: dict[str, Any] = {
             "fingerprint": self.fingerprint(samples, modality),
@@ -102,6 +107,7 @@ class Components:
             "validation": None,
             "supervised": entry.supervised,
             "sparse": entry.sparse,
+            "sequences": sequences,
         }
         if entry.trained:
             for name in ("train", "validation"):

@@ -16,7 +16,16 @@ fusion. ``trained``: it is fitted on the training part. ``supervised``: with lab
 ``out_of_fold``: a feature-level fusion that is given the heads' out-of-fold probabilities.
 ``standardise``: whether the harness standardises this encoder's embeddings. ``sparse``: an
 encoder returns CSR; an alignment, fusion or head accepts CSR (else it is given dense arrays).
-``handles_missing``: it accepts NaN rows for missing items.
+``handles_missing``: it accepts NaN rows for missing items. ``sequences``: an encoder offers
+``encode_sequence`` besides ``encode``; a feature-level or joint fusion is given sequences.
+
+*Sequences.* A fusion registered ``sequences`` is given `mmbench.Sequences` of every modality: the
+tokens, patches or frames that the encoder's ``encode_sequence`` makes of each item. Of an encoder
+without it, they are what ``encode`` makes, as sequences of one vector; of a video through an
+encoder of images, a vector per frame. They are standardised where the encoder's embeddings are,
+per column over all vectors of the training part. A missing item is one vector, the mean of those
+of the training part (``"zero"``: zeros, before standardising), or an empty sequence where the
+fusion is registered ``handles_missing``. Alignments are not combined with such a fusion.
 
 *Optional.* An encoder may have ``chunk`` (int): how many items one call of ``encode`` receives
 (default 64). A classmethod ``cache_key(**params) -> str`` names the identity of the weights
@@ -39,6 +48,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from mmbench.jobs import Job, Outcome
+    from mmbench.sequences import Sequences
 
 Features = Mapping[str, "np.ndarray"]
 """Embeddings by modality name, ``(n, d_modality)`` each, rows in the same order."""
@@ -112,6 +122,22 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class SequenceEncoder(Encoder, Protocol):
+    """An encoder that offers more than one vector per item, too. Registered ``sequences=True``."""
+
+    def encode_sequence(self, items: Sequence[Any]) -> Sequences:
+        """Return as many vectors as an item has tokens, patches or frames, at least one.
+
+        Returns
+        -------
+        Sequences of float32, (t, d) each
+            Sequence i belongs to item i; all values finite; d the same in every call (it need not
+            be that of `encode`).
+        """
+        ...
+
+
+@runtime_checkable
 class TrainedEncoder(Encoder, Protocol):
     """An encoder fitted on the training part. Registered ``trained=True``."""
 
@@ -145,7 +171,8 @@ class FeatureFusion(Protocol):
 
     Registered ``trained`` it has ``fit(features, labels)``, its labels None unless registered
     ``supervised``; registered ``out_of_fold`` also, ``fit(features, labels, out_of_fold=...)``
-    with the heads' out-of-fold probabilities by modality.
+    with the heads' out-of-fold probabilities by modality. Registered ``sequences`` it is given
+    `mmbench.Sequences` in place of arrays.
     """
 
     def transform(self, features: Features) -> np.ndarray:
@@ -168,7 +195,10 @@ class DecisionFusion(Protocol):
 
 @runtime_checkable
 class JointFusion(Protocol):
-    """Learns fusion and classification together; no head follows. ``level="joint"``."""
+    """Learns fusion and classification together; no head follows. ``level="joint"``.
+
+    Registered ``sequences`` it is given `mmbench.Sequences` in place of arrays.
+    """
 
     def fit(
         self,

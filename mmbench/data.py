@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,12 @@ from mmbench.contracts import KINDS, Dataset
 from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.options import build, signature
 from mmbench.splits import subsample
+
+MOST_SHOWN = 3
+"""Samples that are named for each modality that they lack."""
+
+UNBALANCED = 20
+"""How many times the smallest class the largest has to be for a line in the plan."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +92,79 @@ class Samples:
             "classes": {c: int(n) for c, n in zip(self.classes, counts, strict=True)},
             "groups": None if self.groups is None else len(np.unique(self.groups)),
             "modalities": {},
-            "problems": [],
+            "problems": label_problems(self.ids, self.labels, self.classes),
         }
         for modality, kind in self.modalities.items():
             missing = self.missing(modality)
             described["modalities"][modality] = {"kind": kind, "missing": int(missing.sum())}
             described["problems"] += [
                 f"sample {self.ids[i]!r}: {modality} is missing"
-                for i in np.flatnonzero(missing)[:3]
+                for i in np.flatnonzero(missing)[:MOST_SHOWN]
             ]
         return described
+
+
+def label_problems(ids: Sequence[str], labels: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Return what is suspicious about labels: a line for each problem, with a sample that has it.
+
+    A class without a name; classes whose names differ in case, blanks or the spelling of a number
+    alone; classes of one sample and of none; a class `UNBALANCED` times as large as another.
+
+    Parameters
+    ----------
+    ids : sequence of str, length n
+        Of the samples.
+    labels : ndarray of int64, shape (n,)
+        Codes into ``classes``.
+    classes : sequence of str
+        Their names.
+
+    Returns
+    -------
+    list of str
+    """
+    counts = np.bincount(labels, minlength=len(classes))
+
+    def first(code: int) -> str:
+        return ids[int(np.argmax(labels == code))]
+
+    alike: dict[str, list[int]] = {}
+    for code in np.flatnonzero(counts).tolist():
+        alike.setdefault(_spelt(classes[code]), []).append(code)
+    told = [
+        f"sample {first(code)!r}: its class {classes[code]!r} is blank ({counts[code]} samples)"
+        for code in alike.pop("", [])
+    ]
+    for codes in alike.values():
+        if len(codes) > 1:
+            names = " and ".join(f"{classes[code]!r} ({counts[code]})" for code in codes)
+            rarest = min(codes, key=lambda code: int(counts[code]))
+            told.append(f"sample {first(rarest)!r}: classes {names} may be one, spelt differently")
+    if alone := np.flatnonzero(counts == 1).tolist():
+        more = f" ({len(alone)} such classes)" if len(alone) > 1 else ""
+        told.append(
+            f"sample {first(alone[0])!r}: the only one of class {classes[alone[0]]!r}{more}"
+        )
+    if empty := np.flatnonzero(counts == 0).tolist():
+        more = f" ({len(empty)} such classes)" if len(empty) > 1 else ""
+        told.append(f"class {classes[empty[0]]!r} has no sample{more}")
+    most = int(np.argmax(counts))
+    least = int(np.argmin(np.where(counts, counts, len(ids))))
+    if counts[most] >= UNBALANCED * counts[least]:
+        told.append(
+            f"unbalanced: {classes[most]!r} has {counts[most]} of {len(ids)} samples, "
+            f"{classes[least]!r} {counts[least]}"
+        )
+    return told
+
+
+def _spelt(name: str) -> str:
+    """Return a class name in one spelling: case, blanks, underscores and numbers."""
+    folded = " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
+    try:
+        return repr(float(folded))
+    except ValueError:
+        return folded
 
 
 def specify(block: DatasetBlock, source: Source, catalogue: Catalogue, index: int) -> DatasetSpec:

@@ -1,8 +1,8 @@
-"""The step that embeds: items of one modality to rows in the store, chunk by chunk."""
+"""The step that embeds: items of one modality to vectors in the store, chunk by chunk."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from mmbench.data import pick
 from mmbench.errors import PluginError
 from mmbench.pipeline import Clock, Labels, checked_matrix
+from mmbench.sequences import checked_sequences
 from mmbench.store import Writer
 from mmbench.workshop import Workshop, progress
 
@@ -28,7 +29,10 @@ def embed(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
             encoder = fit_encoder(spec, items, missing, workshop)
         keep_history(encoder, writer)
     with clock.phase("embed"):
-        _encode(encoder, items, missing, spec["sparse"], writer)
+        if spec["sequences"]:
+            _encode_sequences(encoder, items, missing, writer)
+        else:
+            _encode(encoder, items, missing, spec["sparse"], writer)
     if missing.any():
         writer.save("missing", missing)
 
@@ -64,20 +68,49 @@ def fit_encoder(
     return encoder
 
 
-def _encode(
-    encoder: Any, items: Sequence[Any], missing: np.ndarray, is_sparse: bool, writer: Writer
-) -> None:
-    """Encode in chunks of a fixed size and stream the rows into the store."""
-    from scipy import sparse
-
-    known = np.flatnonzero(~missing)
+def _chunks(
+    encoder: Any, items: Sequence[Any], known: np.ndarray
+) -> Iterator[tuple[np.ndarray, list[Any]]]:
+    """Give the items that are there in chunks of a fixed size, and their rows."""
     size = max(CHUNK, int(getattr(encoder, "chunk", CHUNK)))
-    out: np.ndarray | None = None
-    pieces: list[Any] = []
     for start in range(0, len(known), size):
         progress(start, len(known))
         rows = known[start : start + size]
-        values = checked_matrix(encoder.encode([items[i] for i in rows]), len(rows), "encode")
+        yield rows, [items[i] for i in rows]
+
+
+def _encode_sequences(
+    encoder: Any, items: Sequence[Any], missing: np.ndarray, writer: Writer
+) -> None:
+    """Stream sequences into the store; that of a missing item is empty."""
+    lengths = np.zeros(len(items), dtype=np.int64)
+    columns = 0
+    with writer.growing("values") as append:
+        for rows, given in _chunks(encoder, items, np.flatnonzero(~missing)):
+            made = checked_sequences(encoder.encode_sequence(given), len(rows))
+            columns = columns or made.values.shape[1]
+            if made.values.shape[1] != columns:
+                raise PluginError(
+                    f"encode_sequence returned {made.values.shape[1]} columns after {columns}"
+                )
+            append(made.values)
+            lengths[rows] = made.lengths
+    if not columns:
+        raise PluginError("every item is missing")
+    writer.save("values.offsets", np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def _encode(
+    encoder: Any, items: Sequence[Any], missing: np.ndarray, is_sparse: bool, writer: Writer
+) -> None:
+    """Stream one vector per item into the store; that of a missing item is NaN."""
+    from scipy import sparse
+
+    known = np.flatnonzero(~missing)
+    out: np.ndarray | None = None
+    pieces: list[Any] = []
+    for rows, given in _chunks(encoder, items, known):
+        values = checked_matrix(encoder.encode(given), len(rows), "encode")
         if values.dtype != np.float32:
             raise PluginError(f"encode returned {values.dtype}; float32 was expected")
         if sparse.issparse(values) != is_sparse:

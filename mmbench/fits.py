@@ -68,8 +68,11 @@ class Fits(Components):
         Steps that are fitted are jobs of their own; a fusion that is not is applied by the reader.
         """
         cell, fusion = chain.cell, chain.fusion
+        sequences = fusion is not None and fusion.entry.sequences
         inputs = [
-            self.embed(encoder, modality, cell, rows)
+            self.embed(
+                encoder, modality, cell, rows, sequences=sequences and encoder.gives_sequences
+            )
             for modality, encoder in zip(chain.modalities, chain.encoders, strict=True)
         ]
         keeps_missing = fusion is not None and fusion.entry.handles_missing
@@ -80,6 +83,7 @@ class Fits(Components):
             ],
             "missing": cell.missing if cell.missing in ("zero", "skip") else "mean",
             "impute": chain.alignment is not None or not keeps_missing,
+            "sequences": sequences,
             "fusion": None,
             "train": self.graph.array(rows.train),
         }
@@ -97,7 +101,7 @@ class Fits(Components):
             return {**spec, "fusion": component}, inputs
         key = self._fuse(chain, component, spec, inputs, rows, head)
         part = {"modality": "fused", "from": key, "array": "values", "standardise": False}
-        return {**spec, "parts": [part], "impute": True}, [key]
+        return {**spec, "parts": [part], "impute": True, "sequences": False}, [key]
 
     def _align(
         self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows

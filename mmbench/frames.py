@@ -1,4 +1,4 @@
-"""Videos through an encoder of images, frame by frame."""
+"""Videos through an encoder of images, frame by frame: pooled over time, or as sequences."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mmbench.errors import PluginError
 from mmbench.pipeline import checked_matrix, to_dense
+from mmbench.sequences import Sequences
 
 BATCH = 64
 """Frames that are decoded at once."""
@@ -60,19 +61,26 @@ class FrameWise:
         PluginError
             A video has no frame, or the encoder returns something else than a row per frame.
         """
+        pool = np.mean if self.pooling == "mean" else np.max
+        return np.stack([pool(frames, axis=0) for frames in self._by_video(items)])
+
+    def encode_sequence(self, items: Sequence[Any]) -> Sequences:
+        """Embed videos as sequences, a vector per frame; raises as `encode` does."""
+        return Sequences.of(self._by_video(items))
+
+    def _by_video(self, items: Sequence[Any]) -> Iterator[np.ndarray]:
+        """Give the embeddings (frames, d) of one video after the other."""
         lengths = [len(video) for video in items]
         if 0 in lengths:
             raise PluginError("a video has no frame")
-        pool = np.mean if self.pooling == "mean" else np.max
-        made, waiting = [], np.empty((0, 0), np.float32)
+        waiting = np.empty((0, 0), np.float32)
         batches = self._encoded(frame for video in items for frame in video)
         for length in lengths:
             while len(waiting) < length:
                 rows = next(batches)
                 waiting = np.vstack([waiting, rows]) if len(waiting) else rows
-            made.append(pool(waiting[:length], axis=0))
+            yield waiting[:length]
             waiting = waiting[length:]
-        return np.stack(made)
 
     def _encoded(self, frames: Iterator[Any]) -> Iterator[np.ndarray]:
         while batch := list(islice(frames, BATCH)):

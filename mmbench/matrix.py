@@ -289,6 +289,8 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
             return "missing = 'drop-modality' is for decision-level fusions"
         if cell.fusion is not None and not cell.fusion.entry.handles_missing:
             return f"fusion {cell.fusion.name!r} does not handle missing modalities"
+    if cell.alignment is not None and cell.fusion is not None and cell.fusion.entry.sequences:
+        return f"fusion {cell.fusion.name!r} takes sequences, which are not aligned"
     for index, rule in enumerate(excluded):
         if all(str(cell.axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"

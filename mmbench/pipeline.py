@@ -16,12 +16,13 @@ import numpy as np
 
 from mmbench import splits
 from mmbench.errors import PluginError
+from mmbench.sequences import Sequences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Matrix = Any
-"""A float64 array (n, d) or a CSR matrix of the same shape."""
+"""A float64 array (n, d) or a CSR matrix of the same shape; for what takes them, `Sequences`."""
 
 
 @dataclass
@@ -85,10 +86,13 @@ class Preparation:
         The embedding of a sample without one; None leaves such rows NaN, for what handles them.
     scaler : sklearn.preprocessing.StandardScaler or None
         To mean 0 and variance 1; a CSR matrix is only scaled, so that it stays sparse.
+    sequences : bool
+        Whether `apply` returns `Sequences`.
     """
 
     fill: np.ndarray | None
     scaler: Any
+    sequences: bool = False
 
     @classmethod
     def fit(
@@ -99,13 +103,14 @@ class Preparation:
         standardise: bool,
         policy: str,
         impute: bool = True,
+        sequences: bool = False,
     ) -> Preparation:
         """Estimate from the training part alone.
 
         Parameters
         ----------
-        values : ndarray or CSR matrix, shape (n, d)
-            Embeddings of the training samples.
+        values : ndarray or CSR matrix, shape (n, d), or Sequences
+            Embeddings of the training samples; of sequences, all vectors count alike.
         missing : ndarray of bool, shape (n,), optional
             Rows without an embedding.
         standardise : bool
@@ -113,7 +118,9 @@ class Preparation:
         policy : {"mean", "zero", "skip"}
             A missing embedding becomes the training mean, or the zero vector.
         impute : bool
-            False leaves missing rows NaN.
+            False leaves missing rows NaN, and their sequences empty.
+        sequences : bool
+            Whether `apply` shall return sequences, of one vector where embeddings are an array.
 
         Raises
         ------
@@ -123,24 +130,36 @@ class Preparation:
         from scipy import sparse
         from sklearn.preprocessing import StandardScaler
 
-        values = values.astype(np.float64)
-        if missing is not None and missing.any():
-            values = values[np.flatnonzero(~missing)]
+        if isinstance(values, Sequences):
+            values = values.values  # what is missing has none
+        else:
+            values = values.astype(np.float64)
+            if missing is not None and missing.any():
+                values = values[np.flatnonzero(~missing)]
         if not values.shape[0]:
             raise PluginError("no training sample has this modality")
         fill = None
         if impute:
-            mean = values.mean(axis=0) if policy == "mean" else np.zeros(values.shape[1])
+            zeros = np.zeros(values.shape[1])
+            mean = values.mean(axis=0, dtype=np.float64) if policy == "mean" else zeros
             fill = np.asarray(mean).ravel()
         scaler = None
         if standardise:
             scaler = StandardScaler(with_mean=not sparse.issparse(values)).fit(values)
-        return cls(fill, scaler)
+        return cls(fill, scaler, sequences)
 
     def apply(self, values: Matrix, missing: np.ndarray | None = None) -> Matrix:
-        """Return embeddings of any samples (n, d), filled in and scaled, as float64."""
+        """Return embeddings of any samples (n, d), filled in and scaled, as float64.
+
+        Or as sequences, of float32.
+        """
         from scipy import sparse
 
+        if isinstance(values, Sequences):
+            filled = values if self.fill is None else values.filled(self.fill)
+            if self.scaler is None:
+                return filled
+            return Sequences(self.scaler.transform(filled.values), filled.offsets)
         values = values.astype(np.float64)
         if missing is not None and missing.any():
             if self.fill is not None:
@@ -148,7 +167,9 @@ class Preparation:
             elif sparse.issparse(values):
                 values = values.toarray()
                 values[missing] = np.nan
-        return values if self.scaler is None else self.scaler.transform(values)
+        if self.scaler is not None:
+            values = self.scaler.transform(values)
+        return Sequences.of_rows(to_dense(values)) if self.sequences else values
 
 
 def _filled(values: Matrix, missing: np.ndarray, fill: np.ndarray) -> Matrix:
@@ -166,9 +187,14 @@ def fuse(fusion: Any, features: Mapping[str, Matrix], accepts_sparse: bool) -> M
     if fusion is None:
         (only,) = features.values()
         return only
-    rows = next(iter(features.values())).shape[0]
     fused = fusion.transform(features if accepts_sparse else dense(features))
-    return checked_matrix(fused, rows, "transform")
+    return checked_matrix(fused, count(features), "transform").astype(np.float64, copy=False)
+
+
+def count(features: Mapping[str, Matrix]) -> int:
+    """Return how many samples there are features of."""
+    first = next(iter(features.values()))
+    return len(first) if isinstance(first, Sequences) else int(first.shape[0])
 
 
 def dense(features: Mapping[str, Matrix]) -> dict[str, np.ndarray]:

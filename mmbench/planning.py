@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from mmbench.planner import CellJobs, Planner
 from mmbench.results import AXES, METRICS
 from mmbench.searchspace import described
 from mmbench.store import Store
+
+REMOTE_CODE = "trust_remote_code"
+"""The option by which the field's libraries are told to run code that a model brings along."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,7 @@ class _Draft:
                         cell = matrix.skip(cell, str(error))
                 cells.append(cell)
         planner.graph.keep(k for jobs in wanted.values() for k in (jobs.final, *jobs.scores))
+        self._note_code(found.values())
         for each in found.values():
             told = described(matrix_file.tuning, matrix_file.metric, each.fusions, each.heads)
             self.products += [told] if told and told not in self.products else []
@@ -302,6 +307,22 @@ class _Draft:
             f"{len(found.heads)} heads; {replicates} seeds × folds"
         )
         return cells
+
+    def _note_code(self, found: Iterable[matrix.Candidates]) -> None:
+        """Say which entries will run code that a model brings along."""
+        for each in found:
+            encoders = itertools.chain.from_iterable(each.encoders.values())
+            for choice in (*encoders, *each.alignments, *each.fusions, *each.heads):
+                if choice is None or not choice.complete.get(REMOTE_CODE):
+                    continue
+                shown = {k: v for k, v in choice.params.items() if k != REMOTE_CODE}
+                options = ", ".join(f"{k} = {str(v)!r}" for k, v in shown.items())
+                note = (
+                    f"{choice.entry.sort} {choice.name!r} ({options}): {REMOTE_CODE} is set, so "
+                    "the model's own code will be executed"
+                )
+                if note not in self.notes:
+                    self.notes.append(note)
 
     def _warn(self, samples: Samples, scheme: str, parts: Sequence[splits.Part]) -> None:
         n_folds = self.source.matrix.split.folds

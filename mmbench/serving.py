@@ -85,7 +85,9 @@ class Service:
         made = {}
         for modality, given in items.items():
             with stage("encode"):
-                made[modality] = self.encoders[modality].encode(given)
+                made[modality] = encoded(
+                    self.encoders[modality], given, self.embeds[modality]["sequences"]
+                )
         return made
 
     def predict(self, items: Mapping[str, Sequence[Any]]) -> np.ndarray:
@@ -116,6 +118,11 @@ def encoder(spec: Mapping[str, Any], workshop: Workshop) -> Any:
     items = pick(workshop.items(spec["dataset"], spec["modality"]), rows)
     missing = workshop.array(spec["missing"]) if spec["missing"] else np.zeros(len(rows), bool)
     return fit_encoder(spec, items, missing, workshop)
+
+
+def encoded(built: Any, items: Sequence[Any], sequences: bool) -> Matrix:
+    """Return what an encoder makes of items, as vectors or as sequences."""
+    return built.encode_sequence(items) if sequences else built.encode(items)
 
 
 def _classifier(key: str, jobs: Specs, workshop: Workshop) -> Callable[[Embeddings], np.ndarray]:

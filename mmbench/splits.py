@@ -115,15 +115,38 @@ def _stratified(
 def _divide(
     labels: np.ndarray, groups: np.ndarray | None, n_splits: int, state: int | None
 ) -> Folds:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    if groups is None:
+        fold_of = _stratified_folds(labels, n_splits, state)
+        tests = [fold_of == fold for fold in range(n_splits)]
+        pairs = [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tests]
+    else:
+        from sklearn.model_selection import StratifiedGroupKFold
 
-    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")
-        pairs = splitter(n_splits, shuffle=state is not None, random_state=state).split(
-            np.zeros(len(labels)), labels, groups
-        )
-        return [(train, test) for train, test in pairs if len(train) and len(test)]
+        splitter = StratifiedGroupKFold(n_splits, shuffle=state is not None, random_state=state)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            pairs = list(splitter.split(np.zeros(len(labels)), labels, groups))
+    return [(train, test) for train, test in pairs if len(train) and len(test)]
+
+
+def _stratified_folds(labels: np.ndarray, n_splits: int, state: int | None) -> np.ndarray:
+    """Return the fold of each sample, as scikit-learn's `StratifiedKFold` divides them.
+
+    A plan needs the folds and nothing else of scikit-learn, whose import takes longer than all the
+    rest of a plan.
+    """
+    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    codes = np.argsort(np.argsort(first))[codes]  # classes in the order of their first samples
+    dealt = np.sort(codes)
+    sizes = [np.bincount(dealt[fold::n_splits], minlength=len(first)) for fold in range(n_splits)]
+    rng = None if state is None else np.random.RandomState(state)
+    folds = np.empty(len(labels), dtype=np.int64)
+    for code, of_class in enumerate(np.transpose(sizes)):
+        blocks = np.repeat(np.arange(n_splits), of_class)
+        if rng is not None:
+            rng.shuffle(blocks)
+        folds[codes == code] = blocks
+    return folds
 
 
 def parts(samples: Samples, split: SplitBlock, seeds: list[int]) -> list[Part]:

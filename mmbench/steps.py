@@ -19,6 +19,7 @@ from mmbench.pipeline import (
     Preparation,
     checked_matrix,
     checked_probabilities,
+    count,
     cross_fit,
     dense,
     fit_head,
@@ -44,6 +45,7 @@ def preparation(
             standardise=part["standardise"],
             policy=spec["missing"],
             impute=spec["impute"],
+            sequences=spec["sequences"],
         )
     except PluginError as error:
         raise PluginError(f"{part['modality']}: {error}") from None
@@ -87,7 +89,7 @@ def _all_rows(spec: Mapping[str, Any], workshop: Workshop) -> tuple[np.ndarray, 
     """Return the training rows and all other rows."""
     train = workshop.array(spec["train"])
     first = spec["parts"][0]
-    n = workshop.store.open(first["from"]).matrix(first["array"]).shape[0]
+    n = count({"": workshop.store.open(first["from"]).matrix(first["array"])})
     return train, np.setdiff1d(np.arange(n), train)
 
 
@@ -248,7 +250,7 @@ def fit_joint(
     model.fit(parts[0], data.labels.codes, validation=validation)
 
     def predict(given: Mapping[str, Matrix]) -> np.ndarray:
-        rows = next(iter(given.values())).shape[0]
+        rows = count(given)
         return checked_probabilities(model.predict_proba(given), rows, k, "predict_proba")
 
     return predict, parts[1], model

@@ -2,7 +2,7 @@
 
 An artefact is a folder named by its key: ``meta.json`` beside one ``.npy`` file per array. It is
 written under a temporary name and renamed, so that it is there wholly or not at all. A sparse
-matrix is kept as its three CSR arrays.
+matrix is kept as its three CSR arrays, `Sequences` as their values and offsets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.errors import DamagedArtefactError, UserError
+from mmbench.sequences import Sequences
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -80,8 +81,10 @@ class Artefact:
             raise DamagedArtefactError(self.key) from None
         return array
 
-    def matrix(self, name: str) -> np.ndarray | sparse.csr_matrix:
-        """Return an array or, where one was stored, a CSR matrix."""
+    def matrix(self, name: str) -> np.ndarray | sparse.csr_matrix | Sequences:
+        """Return an array or, where such were stored, a CSR matrix or sequences."""
+        if f"{name}.offsets.npy" in self.meta["files"]:
+            return Sequences(self.array(name), self.array(f"{name}.offsets"))
         if f"{name}.data.npy" not in self.meta["files"]:
             return self.array(name)
         from scipy import sparse
@@ -112,6 +115,28 @@ class Writer:
         """Return an array on disk to be filled piece by piece."""
         path = self.folder / f"{name}.npy"
         return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+    @contextmanager
+    def growing(self, name: str) -> Iterator[Callable[[np.ndarray], None]]:
+        """Give what appends rows to an array on disk; the first ones set its type and columns."""
+        header: dict[str, Any] = {}
+        rows = 0
+        with (self.folder / f"{name}.npy").open("wb") as file:
+
+            def append(values: np.ndarray) -> None:
+                nonlocal rows
+                values = np.ascontiguousarray(values)
+                if not header:
+                    header.update(np.lib.format.header_data_from_array_1_0(values))
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(values.tobytes())
+                rows += len(values)
+
+            yield append
+            if header:  # NumPy leaves room for the number of rows to grow
+                header["shape"] = (rows, *header["shape"][1:])
+                file.seek(0)
+                np.lib.format.write_array_header_1_0(file, header)
 
 
 class Store:

@@ -17,6 +17,7 @@ from mmbench.options import canonical
 from mmbench.pipeline import (
     Labels,
     checked_probabilities,
+    count,
     fit_head,
     fold_decisions,
     is_calibrated,
@@ -193,8 +194,9 @@ class _Fits(_Bench):
         if candidate["joint"]:
             model = self.workshop.build(candidate["joint"], k)
             model.fit({m: v[rows] for m, v in train.items()}, fold.codes, validation=None)
-            n = next(iter(test.values())).shape[0]
-            probabilities = checked_probabilities(model.predict_proba(test), n, k, "predict_proba")
+            probabilities = checked_probabilities(
+                model.predict_proba(test), count(test), k, "predict_proba"
+            )
             return fold.widen(probabilities, self.k)
 
         def make() -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench import hookimpl
+from mmbench import Sequences, hookimpl
 
 BROKEN: list[tuple[str, Any, dict[str, Any]]] = []
 
@@ -229,6 +229,25 @@ class WidthOfTheBatch:
         words = sorted({word for text in items for word in text.split()} | {"the"})
         counts = [[text.split().count(word) for word in words] for text in items]
         return np.array(counts, dtype=np.float32).reshape(len(items), len(words))
+
+
+@broken("padded-sequences", kind="text", sequences=True)
+class PaddedSequences(Words):
+    """Characters as sequences, all as long as the longest of the batch."""
+
+    def encode_sequence(self, items: Sequence[str]) -> Any:
+        longest = max(map(len, items)) + 1
+        padded = [text.ljust(longest, "\0") for text in items]
+        return Sequences.of([[[min(ord(c), 1_000)] for c in text] for text in padded])
+
+
+@broken("sorted-sequences", kind="text", sequences=True)
+class SortedSequences(Words):
+    """Characters as sequences, short texts first, and they stay there."""
+
+    def encode_sequence(self, items: Sequence[str]) -> Any:
+        texts = sorted(items, key=len)
+        return Sequences.of([[[min(ord(c), 1_000)] for c in f"{text}."] for text in texts])
 
 
 # --- randomness and state -----------------------------------------------------------------------

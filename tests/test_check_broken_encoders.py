@@ -51,6 +51,8 @@ BROKEN = {
         "batch-mean": "batch-size",
         "padded": "batch-size",
         "width-of-the-batch": "width",
+        "padded-sequences": "sequences",
+        "sorted-sequences": "sequences",
         "unseeded-noise": "determinism",
         "global-noise": "determinism",
         "seeds-numpy": "random-state",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, Field, PositiveInt
 
-from mmbench import hookimpl
+from mmbench import Sequences, hookimpl
 
 Features = Mapping[str, Any]
 
@@ -46,6 +46,7 @@ def mmbench_register_encoders(register: Any) -> None:
     say("sorts-inside", SortsInside, kind="text")
     say("key", Key)
     say("saved", Saved, trained=True)
+    say("as-sequences", AsSequences, kind="text", sequences=True)
 
 
 class OneColumn:
@@ -55,6 +56,14 @@ class OneColumn:
 
 def many_columns() -> Any:
     return SimpleNamespace(encode=lambda items: np.repeat(np.float32(np.stack(items)), 200, axis=1))
+
+
+class AsSequences:
+    def encode(self, items: Sequence[str]) -> Any:
+        return np.array([[len(text)] for text in items], dtype=np.float32)
+
+    def encode_sequence(self, items: Sequence[str]) -> Any:
+        return Sequences.of([[[ord(c) % 50, c == " "] for c in f"{text}."] for text in items])
 
 
 class LargeChunk(OneColumn):

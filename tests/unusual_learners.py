@@ -35,6 +35,8 @@ def mmbench_register_fusions(register: Any) -> None:
     say("majority", Majority, "decision")
     say("learnt-weights", LearntWeights, "decision", trained=True)
     say("ridge", Ridge, "joint")
+    say("ends", Ends, "feature", trained=True, sequences=True, handles_missing=True)
+    say("ridge-of-ends", RidgeOfEnds, "joint", sequences=True)
 
 
 @hookimpl
@@ -241,6 +243,28 @@ class Ridge:
     def _columns(self, features: Features) -> np.ndarray:
         joined = np.hstack(list(features.values()))
         return np.hstack([joined, np.ones((len(joined), 1))])
+
+
+class Ends:
+    """The first and the last vector of each sequence, centred; zeros where there is none."""
+
+    def fit(self, features: Features, labels: Any) -> Self:
+        self.means_ = {name: s.values.mean(axis=0) for name, s in features.items()}
+        return self
+
+    def transform(self, features: Features) -> Any:
+        return np.hstack([
+            np.stack([np.ravel(s[[0, -1]] - self.means_[name]) if len(s) else
+                      np.zeros(2 * len(self.means_[name])) for s in sequences])
+            for name, sequences in features.items()
+        ])  # fmt: skip
+
+
+class RidgeOfEnds(Ridge):
+    """Least squares on the last vector of each sequence."""
+
+    def _columns(self, features: Features) -> np.ndarray:
+        return super()._columns({n: np.stack([v[-1] for v in s]) for n, s in features.items()})
 
 
 # --- heads and metrics ---------------------------------------------------------------------------

@@ -110,7 +110,7 @@ class Component:
             return samples.features(n, 1, seed)["m0"]
         if isinstance(self._subject, DecisionSubject):
             return self._subject.rows(n, seed)
-        return samples.features(n, 2, seed)
+        return samples.features(n, 2, seed, sequences=self._subject.entry.sequences)
 
     @cached_property
     def rows(self) -> np.ndarray:

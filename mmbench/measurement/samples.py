@@ -41,9 +41,9 @@ def items(kind: str, n: int, seed: int) -> Sequence[Any]:
             return [specimens.Video([Image.open(io.BytesIO(f)) for f in one]) for one in files]
 
 
-def features(n: int, modalities: int, seed: int) -> dict[str, Any]:
-    """Return embeddings (n, WIDTH) by modality, whose classes are `specimens.labels`."""
-    return specimens.features(n, (WIDTH,) * modalities, seed)
+def features(n: int, modalities: int, seed: int, *, sequences: bool = False) -> dict[str, Any]:
+    """Return embeddings (n, WIDTH) by modality, or sequences, of classes `specimens.labels`."""
+    return specimens.features(n, (WIDTH,) * modalities, seed, sequences=sequences)
 
 
 class _Photographs(Sequence[Any]):

@@ -142,6 +142,8 @@ class TimingPlan:
         elif unit == "classifier":  # the samples that it was scored on: those with its modality
             test = graph.arrays[graph.jobs[of].spec["test"]]
         columns = _columns(unit, cell, modalities)
+        if unit == "encoder" and graph.jobs[of].spec["sequences"]:
+            columns["name"] += " as sequences"
         closure = list(graph.closure([of]))
         spec = {
             "unit": unit,

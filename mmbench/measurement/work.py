@@ -12,7 +12,8 @@ import numpy as np
 
 from mmbench.data import pick
 from mmbench.pipeline import to_dense
-from mmbench.serving import Service, encoder
+from mmbench.sequences import Sequences
+from mmbench.serving import Service, encoded, encoder
 from mmbench.stages import stage
 from mmbench.steps import decide_by, decided, fit_decision
 from mmbench.timing.clocks import Clock
@@ -139,7 +140,7 @@ class Timed:
             with stage("decode"):
                 given = [items[row] for row in rows]
             with stage("encode"):
-                return built.encode(given)
+                return encoded(built, given, self._job["sequences"])
 
         return encode
 
@@ -181,12 +182,23 @@ class Timed:
         """
         expected = self._expected[[self._place[int(row)] for row in rows]]
         if self.spec["unit"] == "encoder":
-            largest = max(float(abs(self._expected).max()), 1e-12)
-            gap = np.abs(to_dense(made) - to_dense(expected)).max(axis=1)
-            return np.asarray(gap <= CLOSE * largest)
+            largest = max(float(abs(_values(self._expected)).max()), 1e-12)
+            return _gaps(made, expected) <= CLOSE * largest
         classes = made if self.spec["unit"] == "end-to-end" else made.argmax(axis=1)
         scored = expected[np.arange(len(rows)), classes]
         return np.asarray(scored >= expected.max(axis=1) - CLOSE)
+
+
+def _values(embeddings: Any) -> Any:
+    return embeddings.values if isinstance(embeddings, Sequences) else embeddings
+
+
+def _gaps(made: Any, expected: Any) -> np.ndarray:
+    """Return by how much each sample's embedding differs at most; infinite for other lengths."""
+    if isinstance(made, Sequences):
+        pairs = zip(made, expected, strict=True)
+        return np.array([abs(a - b).max() if len(a) == len(b) else np.inf for a, b in pairs])
+    return np.asarray(abs(to_dense(made) - to_dense(expected)).max(axis=1))
 
 
 class StageRecorder:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.sequences import Sequences
+
 CLASSES = 4
 
 
@@ -192,10 +194,18 @@ _ODD: dict[str, Callable[[], dict[str, Any]]] = {
 # --- arrays ------------------------------------------------------------------------------------
 
 
-def features(n: int, widths: Sequence[int], seed: int = 0, k: int = CLASSES) -> dict[str, Any]:
+def features(
+    n: int,
+    widths: Sequence[int],
+    seed: int = 0,
+    k: int = CLASSES,
+    *,
+    sequences: bool = False,
+) -> dict[str, Any]:
     """Return standardised float64 features (n, width) by modality, whose classes stand apart.
 
-    The classes are `labels`, or ``k - 1, ..., 0, k - 1, ...`` where ``k`` is given.
+    The classes are `labels`, or ``k - 1, ..., 0, k - 1, ...`` where ``k`` is given. As sequences,
+    samples have one to four vectors of the first modality, and one of each other.
     """
     rng = np.random.default_rng([seed, 12])
     centres = np.random.default_rng([3, 12])
@@ -204,7 +214,17 @@ def features(n: int, widths: Sequence[int], seed: int = 0, k: int = CLASSES) -> 
     for number, width in enumerate(widths):
         centre = centres.normal(size=(k, width)) * 3
         made[f"m{number}"] = (centre[codes] + rng.normal(size=(n, width))) / np.sqrt(10)
+    if sequences:
+        lengths = {name: rng.integers(1, 5 if name == "m0" else 2, size=n) for name in made}
+        return {name: _noisy(rng, values, lengths[name]) for name, values in made.items()}
     return made
+
+
+def _noisy(rng: np.random.Generator, values: np.ndarray, lengths: np.ndarray) -> Sequences:
+    """Return rows as sequences of these lengths, with noise."""
+    tokens = np.repeat(values, lengths, axis=0)
+    tokens += rng.normal(0, 0.1, size=tokens.shape)
+    return Sequences.of(np.split(tokens, np.cumsum(lengths)[:-1]))
 
 
 def probabilities(

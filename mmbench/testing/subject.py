@@ -191,7 +191,7 @@ class FeatureSubject(RowSubject):
 
     def rows(self, n: int, seed: int) -> Any:
         """Return features by modality."""
-        return specimens.features(n, self.widths, seed)
+        return specimens.features(n, self.widths, seed, sequences=self.entry.sequences)
 
 
 class AlignmentSubject(FeatureSubject):
@@ -274,7 +274,7 @@ class JointSubject(ClassifyingSubject):
 
     def of_classes(self, n: int, seed: int, k: int) -> Any:
         """Return features by modality."""
-        return specimens.features(n, self.widths, seed, k)
+        return specimens.features(n, self.widths, seed, k, sequences=self.entry.sequences)
 
     def fit(
         self, built: Any, rows: Any, labels: np.ndarray, validation: tuple[Any, Any] | None = None
@@ -339,7 +339,7 @@ def _subject_class(entry: Entry) -> type[Subject]:
 def _widths(subject: RowSubject) -> tuple[int, ...]:
     """Return unlike widths, or equal ones where it raises a ValueError for the unlike alone."""
     for widths in ((6, 4), (5, 5)):
-        train = specimens.features(subject.n_train, widths)
+        train = specimens.features(subject.n_train, widths, sequences=subject.entry.sequences)
         try:
             subject.apply(subject.fit(subject.build(), train, subject.train_labels), train)
         except ValueError:

@@ -30,6 +30,7 @@ FLAGS = {
     "standardise": ("encoder",),
     "sparse": ("encoder", "alignment", "feature", "joint", "head"),
     "handles_missing": ("alignment", "feature", "decision", "joint", "head"),
+    "sequences": ("encoder", "feature", "joint"),
 }
 """The sorts (of fusions: the levels) for which a flag says something."""
 
@@ -52,6 +53,7 @@ def flags(subject: Subject) -> None:
         "standardise": not entry.standardise,
         "sparse": entry.sparse,
         "handles_missing": entry.handles_missing,
+        "sequences": entry.sequences,
     }
     for flag, is_said in said.items():
         if is_said and not {entry.sort, entry.level} & set(FLAGS[flag]):

@@ -13,9 +13,10 @@ import numpy as np
 
 from mmbench.errors import one_line
 from mmbench.options import signature
+from mmbench.sequences import checked_sequences
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import odd_items
-from mmbench.testing.subject import EncoderSubject, copied, is_sparse
+from mmbench.testing.subject import EncoderSubject, copied, difference, is_sparse, take
 
 suite = Suite()
 
@@ -71,6 +72,39 @@ def odd(subject: EncoderSubject) -> str:
         if not np.isfinite(values).all():
             raise BrokenContractError(f"of {what} it returned NaN or infinite values")
     return f"{len(found)} items"
+
+
+@suite.check(
+    "sequences",
+    why="A fusion that takes sequences is given, as sample i's, the vectors that were stored for "
+    "item i; padding among them, or another item's, looks like content.",
+    mend="Return `mmbench.Sequences.of` an array (t, d) for each item, in the order given: cut off "
+    "padding, and give at least one vector, also of the empty text.",
+    needs=("dtype", "batch-size", "odd-items"),
+)
+def sequences(subject: EncoderSubject) -> str:
+    """``encode_sequence`` gives every item its own vectors, alone and among others."""
+    if not subject.entry.sequences:
+        raise NotApplicable("it is not registered sequences")
+    encode, n = subject.first.encode_sequence, subject.n_test
+    whole = checked_sequences(encode(subject.test), n)
+    order = np.random.default_rng(4).permutation(n)
+    for what, parts in {"in another order": [order], "alone": np.split(order, n)}.items():
+        for rows in parts:
+            made = checked_sequences(encode(take(subject.test, rows)), len(rows))
+            for item, ours, theirs in zip(rows, made, whole[rows], strict=True):
+                if ours.shape != theirs.shape:
+                    told = f"shape {ours.shape} where {theirs.shape} was expected"
+                elif (gap := difference({"": theirs}, {"": ours})) > subject.tolerance:
+                    told = f"another result, by {gap:.1e} of the largest value"
+                else:
+                    continue
+                raise BrokenContractError(f"{what}, the sequence of item {item} is of {told}")
+    for what, odd_item in odd_items(subject.request.kind).items():
+        made = checked_sequences(encode([odd_item]), 1)
+        if made.values.shape[1] != whole.values.shape[1]:
+            raise BrokenContractError(f"of {what} it returned vectors of another length")
+    return f"{whole.lengths.min()} to {whole.lengths.max()} vectors (t, {whole.values.shape[1]})"
 
 
 @suite.check(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.errors import one_line
+from mmbench.sequences import Sequences
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import RowSubject, copied, difference
 
@@ -17,7 +18,9 @@ suite = Suite()
 def _each(rows: Any, change: Any) -> Any:
     """Apply a change to the features of every modality."""
     if isinstance(rows, Mapping):
-        return {name: change(values) for name, values in rows.items()}
+        return {name: _each(values, change) for name, values in rows.items()}
+    if isinstance(rows, Sequences):
+        return Sequences(change(rows.values), rows.offsets)
     return change(rows)
 
 
@@ -29,7 +32,7 @@ def _each(rows: Any, change: Any) -> Any:
 )
 def sparse_input(subject: RowSubject) -> None:
     """What is registered sparse makes the same of CSR as of dense features."""
-    if not subject.entry.sparse:
+    if not subject.entry.sparse or subject.entry.sequences:
         raise NotApplicable("it is not registered sparse: it is given dense features")
     from scipy import sparse
 
@@ -45,12 +48,14 @@ def sparse_input(subject: RowSubject) -> None:
 
 @suite.check(
     "missing",
-    why="What is registered handles_missing is given NaN rows, where others are given the mean.",
-    mend="Look for NaN rows and leave them out of sums and means; else leave the flag out.",
+    why="What is registered handles_missing is given NaN rows, or empty sequences, where others "
+    "are given the mean.",
+    mend="Look for NaN rows, or for sequences of length 0, and leave them out of sums and means; "
+    "else leave the flag out.",
     needs=("finite",),
 )
 def missing(subject: RowSubject) -> None:
-    """What is registered handles_missing returns finite values where rows are NaN."""
+    """What is registered handles_missing returns finite values where rows are NaN or empty."""
     if not subject.entry.handles_missing:
         raise NotApplicable("it is not registered handles_missing: it is given no NaN")
     train, test = without(subject.train, 3), without(subject.test, 3)
@@ -58,14 +63,16 @@ def missing(subject: RowSubject) -> None:
         fitted = subject.fit(subject.build(), train, subject.train_labels)
         made = copied(subject.apply(fitted, test))
     except Exception as error:
-        raise BrokenContractError(f"given NaN rows it raises {one_line(error)}") from error
+        raise BrokenContractError(f"given gaps it raises {one_line(error)}") from error
     for values in made.values():
         if values.shape[:1] != (subject.n_test,) or not np.isfinite(values).all():
-            raise BrokenContractError("given NaN rows it returns rows wanting or not finite")
+            raise BrokenContractError("given gaps it returns rows wanting or not finite")
 
 
 def without(rows: Any, every: int) -> Any:
     """Return rows where every so many samples lack the first modality."""
+    if isinstance(rows, Sequences):
+        return Sequences.of([v[:0] if i % every == 0 else v for i, v in enumerate(rows)])
     if not isinstance(rows, Mapping):
         holed = np.array(rows)
         holed[::every] = np.nan

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmbench.data import pick
 from mmbench.errors import one_line
+from mmbench.sequences import Sequences
 from mmbench.testing import again, specimens
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import (
@@ -81,12 +82,12 @@ def supervised_flag(subject: RowSubject) -> None:
     shuffled = np.random.default_rng(8).permutation(subject.train_labels)
     parts = [(subject.train, subject.test)]
     if isinstance(subject, FeatureSubject):  # a selection may keep all of a few columns
-        parts.append(
-            (
-                specimens.features(subject.n_train, (250, 250), 0),
-                specimens.features(subject.n_test, (250, 250), 1),
-            )
-        )
+        ragged = subject.entry.sequences
+        wide = [
+            specimens.features(n, (250, 250), seed, sequences=ragged)
+            for n, seed in ((subject.n_train, 0), (subject.n_test, 1))
+        ]
+        parts.append((wide[0], wide[1]))
     for train, test in parts:
         results = [
             copied(subject.apply(subject.fit(subject.build(), train, labels), test))
@@ -174,7 +175,9 @@ def hidden_rows(subject: RowSubject) -> None:
 def _views(train: Any, hidden: Any, n: int) -> Any:
     """Return the training rows as views of arrays in which other rows follow, as the harness."""
     if isinstance(train, Mapping):
-        return {m: np.concatenate([train[m], hidden[m]])[:n] for m in train}
+        return {m: _views(train[m], hidden[m], n) for m in train}
+    if isinstance(train, Sequences):
+        return Sequences.concatenate([train, hidden])[:n]
     return np.concatenate([train, hidden])[:n]
 
 

@@ -28,7 +28,8 @@ def _given(subject: RowSubject, widths: tuple[int, ...]) -> tuple[Any, Any]:
     if subject.entry.level == "decision":
         made = [specimens.probabilities(n, len(widths), seed) for n, seed in sizes]
     else:
-        made = [specimens.features(n, widths, seed) for n, seed in sizes]
+        ragged = subject.entry.sequences
+        made = [specimens.features(n, widths, seed, sequences=ragged) for n, seed in sizes]
     return made[0], made[1]
 
 
@@ -107,6 +108,8 @@ def distance_weights(subject: RowSubject) -> str:
         subject.first, "distance_weights"
     ):
         raise NotApplicable("it offers no distance_weights")
+    if subject.entry.sequences:
+        raise BrokenContractError("it takes sequences, which have no distances to be weighted")
     weights = subject.first.distance_weights(list(subject.test))
     if weights is None:
         return "none for these options"

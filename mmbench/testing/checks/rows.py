@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.environment import gpus
+from mmbench.sequences import Sequences
 from mmbench.testing import again
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import content_of
@@ -108,9 +109,11 @@ def input_untouched(subject: RowSubject) -> None:
 
 def _contents(given: Any) -> list[bytes]:
     if isinstance(given, dict):
-        return [name.encode() + values.tobytes() for name, values in given.items()]
+        return [part for name, v in given.items() for part in (name.encode(), *_contents(v))]
     if isinstance(given, list):
         return [content_of(item) for item in given]
+    if isinstance(given, Sequences):
+        return [given.values.tobytes(), given.offsets.tobytes()]
     return [given.tobytes()]
 
 

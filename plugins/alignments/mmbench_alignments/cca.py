@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from scipy.linalg import svd
-from sklearn.utils.extmath import svd_flip
 
 from mmbench_alignments.frames import n_rows
 
@@ -65,6 +64,8 @@ class CanonicalCorrelation:
         ValueError
             There is one modality or sample, a modality is constant, or an option does not fit.
         """
+        from sklearn.utils.extmath import svd_flip
+
         n = n_rows(features)
         self._check(len(features))
         self.means_ = {name: part.mean(axis=0) for name, part in features.items()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class Frame:
         """
         if features.shape[1] <= widest:
             return cls(features.mean(axis=0))
+        from sklearn.decomposition import PCA
+
         reduction = PCA(widest, svd_solver="full").fit(features)
         return cls(reduction.mean_, reduction.components_.T)
 

@@ -6,18 +6,17 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
-from skimage.feature import hog
+from PIL import Image
+from skimage import feature
 
-from mmbench_features.images import full_range, grey
+from mmbench_features.images import Binarise, Contrast, Preparation, Resize, full_range, grey
 
 
 class Hog:
     """Histograms of oriented gradients, normalised in overlapping blocks.
 
-    An image becomes grey and is scaled, its shape kept, into a square of ``size`` pixels; what is
-    left of the square is filled with the median grey of the image's border. Transparent parts are
-    laid on white. The range of the grey values does not matter, as blocks are normalised (L2-Hys).
+    An image of any mode becomes grey, transparent parts laid on white, and is prepared. The range
+    of the grey values does not matter, as blocks are normalised (L2-Hys).
 
     Parameters
     ----------
@@ -34,6 +33,18 @@ class Hog:
         range from black to white, that is added to the grey image's own pixels. Drawn from a hash
         of these pixels, so that it depends on nothing else: an image has the same noise in any
         order, batch and process, and twice the noise at twice the strength.
+    resize : {"fit", "stretch", "crop"}, default "fit"
+        How the image is scaled: its shape kept, and what is left of the square filled with the
+        median grey of the image's border; or made square; or its shape kept and cut off.
+    contrast : {"none", "minmax", "equalise"}, default "none"
+        Grey values stretched from black to white, or their histogram made flat.
+    binarise : {"none", "otsu"} or float, default "none"
+        Pixels brighter than Otsu's threshold, or this share of the range, become white, others
+        black.
+
+    See Also
+    --------
+    mmbench_features.images.Preparation : What the last three do, in this order, to the square.
 
     References
     ----------
@@ -48,12 +59,18 @@ class Hog:
         cell: int = 8,
         block: int = 2,
         noise: float = 0.0,
+        resize: Resize = "fit",
+        contrast: Contrast = "none",
+        binarise: Binarise = "none",
     ) -> None:
         self.size = size
         self.orientations = orientations
         self.cell = cell
         self.block = block
         self.noise = noise
+        self.resize = resize
+        self.contrast = contrast
+        self.binarise = binarise
 
     def encode(self, items: Sequence[Image.Image]) -> np.ndarray:
         """Embed images of any size and mode.
@@ -68,14 +85,20 @@ class Hog:
         ValueError
             If ``size`` is smaller than a block.
         """
-        return np.stack([self._encode_one(image) for image in items]).astype(np.float32)
+        if self.size < self.cell * self.block:
+            raise ValueError(
+                f"size = {self.size}: too small for a block of {self.cell * self.block} pixels"
+            )
+        prepare = Preparation(self.size, self.resize, self.contrast, self.binarise)
+        return np.stack([self._encode_one(image, prepare) for image in items]).astype(np.float32)
 
-    def _encode_one(self, image: Image.Image) -> np.ndarray:
+    def _encode_one(self, image: Image.Image, prepare: Preparation) -> np.ndarray:
         pixels = grey(image)
+        white = full_range(image, pixels)
         if self.noise:
-            pixels = pixels + self.noise * full_range(image, pixels) * _noise(pixels)
-        histograms: np.ndarray = hog(
-            _square(pixels, self.size),
+            pixels = pixels + self.noise * white * _noise(pixels)
+        histograms: np.ndarray = feature.hog(
+            prepare(pixels, white),
             orientations=self.orientations,
             pixels_per_cell=(self.cell, self.cell),
             cells_per_block=(self.block, self.block),
@@ -88,16 +111,3 @@ def _noise(pixels: np.ndarray) -> np.ndarray:
     digest = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16)
     rng = np.random.default_rng(int.from_bytes(digest.digest(), "little"))
     return rng.standard_normal(pixels.shape, dtype=np.float32)
-
-
-def _square(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Scale an image into a square, its shape kept, the rest filled with its border's median."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    fill = float(np.median(border))
-    fitted = ImageOps.pad(
-        Image.fromarray(pixels),
-        (size, size),
-        Image.Resampling.BILINEAR,
-        color=fill,  # type: ignore[arg-type]
-    )
-    return np.asarray(fitted)

@@ -27,8 +27,13 @@ class Identity:
         ValueError
             If the vectors differ in length.
         """
-        vectors = list(items)
-        lengths = sorted({len(vector) for vector in vectors})
-        if len(lengths) > 1:
-            raise ValueError(f"vectors of unequal length: {', '.join(map(str, lengths))}")
-        return np.stack(vectors).astype(np.float32)
+        return stacked(items).astype(np.float32)
+
+
+def stacked(items: Sequence[np.ndarray]) -> np.ndarray:
+    """Return vectors as float64 rows; raise `ValueError` where they differ in length."""
+    vectors = list(items)
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) > 1:
+        raise ValueError(f"vectors of unequal length: {', '.join(map(str, lengths))}")
+    return np.stack(vectors).astype(np.float64)

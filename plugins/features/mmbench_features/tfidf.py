@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
+
+from mmbench_features.text import Segment, Stem, StopWords, Words
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 
 class TfIdf:
@@ -30,6 +34,11 @@ class TfIdf:
         Whether a term's frequency ``f`` counts as ``1 + log(f)``.
     max_features : int, optional
         Keep only so many n-grams, the most frequent, of words and as many of characters.
+    lowercase : bool, default True
+        Whether words and characters are in lower case.
+    stop_words, stem, segment
+        How a text becomes the words of the word n-grams: see `mmbench_features.text.Words`.
+        Character n-grams are of the whole text.
 
     Attributes
     ----------
@@ -50,12 +59,20 @@ class TfIdf:
         min_df: int = 1,
         sublinear: bool = True,
         max_features: int | None = None,
+        lowercase: bool = True,
+        stop_words: StopWords = "none",
+        stem: Stem = "none",
+        segment: Segment = "none",
     ) -> None:
         self.words = words
         self.characters = characters
         self.min_df = min_df
         self.sublinear = sublinear
         self.max_features = max_features
+        self.lowercase = lowercase
+        self.stop_words = stop_words
+        self.stem = stem
+        self.segment = segment
 
     def fit(
         self,
@@ -82,9 +99,19 @@ class TfIdf:
         texts = list(items)
         vectorizers = []
         if self.words:
-            vectorizers.append(self._vectorizer(self.words, token_pattern=r"(?u)\b\w+\b"))
+            cut = Words(
+                lowercase=self.lowercase,
+                stop_words=self.stop_words,
+                stem=self.stem,
+                segment=self.segment,
+            )
+            vectorizers.append(
+                self._vectorizer(self.words, tokenizer=cut, token_pattern=None, lowercase=False)
+            )
         if self.characters:
-            vectorizers.append(self._vectorizer(self.characters, analyzer="char_wb"))
+            vectorizers.append(
+                self._vectorizer(self.characters, analyzer="char_wb", lowercase=self.lowercase)
+            )
         self.parts_, reasons = [], []
         for vectorizer in vectorizers:
             try:
@@ -106,6 +133,8 @@ class TfIdf:
         return sparse.hstack([part.transform(texts) for part in self.parts_], format="csr")
 
     def _vectorizer(self, longest: int, **options: Any) -> TfidfVectorizer:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
         return TfidfVectorizer(
             ngram_range=(1, longest),
             min_df=self.min_df,

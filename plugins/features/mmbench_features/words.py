@@ -7,20 +7,15 @@ from typing import Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer
 
-UNPARTED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-"""Chinese characters and Japanese kana, which are written without blanks between words."""
-
-WORD = rf"[{UNPARTED}]|(?:(?![{UNPARTED}])\w)+"
-"""One such character, or a run of other letters, digits and underscores."""
+from mmbench_features.text import Segment, Stem, StopWords, Words
 
 
 class BagOfWords:
-    """How often each word of the training texts occurs, in lower case.
+    """How often each word of the training texts occurs.
 
     A word is a run of letters, digits and underscores, of one character too. Every Chinese
-    character and Japanese kana is a word of its own.
+    character and Japanese kana is a word of its own, unless ``segment`` says otherwise.
 
     Parameters
     ----------
@@ -32,6 +27,8 @@ class BagOfWords:
         A word in fewer training texts than this is left out.
     max_features : int, optional
         Keep only so many words, the most frequent.
+    lowercase, stop_words, stem, segment
+        How a text becomes words: see `mmbench_features.text.Words`.
 
     Attributes
     ----------
@@ -49,11 +46,19 @@ class BagOfWords:
         binary: bool = False,
         min_df: int = 1,
         max_features: int | None = None,
+        lowercase: bool = True,
+        stop_words: StopWords = "none",
+        stem: Stem = "none",
+        segment: Segment = "characters",
     ) -> None:
         self.words = words
         self.binary = binary
         self.min_df = min_df
         self.max_features = max_features
+        self.lowercase = lowercase
+        self.stop_words = stop_words
+        self.stem = stem
+        self.segment = segment
 
     def fit(
         self,
@@ -76,9 +81,18 @@ class BagOfWords:
             If nothing is left to learn: no text has a word, or every word is in fewer than
             ``min_df`` of them.
         """
+        from sklearn.feature_extraction.text import CountVectorizer
+
         texts = list(items)
         vectorizer = CountVectorizer(
-            token_pattern=WORD,
+            lowercase=False,
+            tokenizer=Words(
+                lowercase=self.lowercase,
+                stop_words=self.stop_words,
+                stem=self.stem,
+                segment=self.segment,
+            ),
+            token_pattern=None,
             ngram_range=(1, self.words),
             binary=self.binary,
             min_df=self.min_df,

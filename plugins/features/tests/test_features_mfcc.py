@@ -1,11 +1,11 @@
 from types import SimpleNamespace
 
-import librosa
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import soxr
 from mmbench_features.mfcc import Mfcc
+from scipy.fft import dct
+from transformers import audio_utils
 
 
 def sound(frames=8000, rate=16000, channels=1, seed=0):
@@ -18,28 +18,30 @@ def sound(frames=8000, rate=16000, channels=1, seed=0):
 
 
 def by_hand(mono, rate, window, hop, n_fft, n_mfcc=20, n_mels=40):
-    """What librosa gives: means and deviations of the coefficients, then of their deltas."""
-    coefficients = librosa.feature.mfcc(
-        y=mono,
-        sr=rate,
-        n_mfcc=n_mfcc,
-        n_mels=n_mels,
-        n_fft=n_fft,
-        win_length=window,
-        hop_length=hop,
+    """What librosa's definitions give, by another library and by the formula of the deltas."""
+    decibels = audio_utils.spectrogram(
+        mono,
+        audio_utils.window_function(window, "hann"),
+        window,
+        hop,
+        fft_length=n_fft,
+        power=2,
+        pad_mode="constant",
+        mel_filters=audio_utils.mel_filter_bank(
+            n_fft // 2 + 1, n_mels, 0, rate / 2, rate, norm="slaney", mel_scale="slaney"
+        ),
+        log_mel="dB",
+        db_range=80,
     )
-    deltas = librosa.feature.delta(coefficients, width=9, mode="nearest")
-    return np.concatenate(
-        [
-            coefficients.mean(axis=1),
-            coefficients.std(axis=1),
-            deltas.mean(axis=1),
-            deltas.std(axis=1),
-        ]
-    )
+    coefficients = dct(decibels.astype(float), norm="ortho", axis=0)[:n_mfcc]
+    ends = np.pad(coefficients, ((0, 0), (4, 4)), mode="edge")
+    n = coefficients.shape[1]
+    deltas = sum(k * ends[:, 4 + k : 4 + k + n] for k in range(-4, 5)) / 60
+    series = (coefficients, deltas)
+    return np.concatenate([f(part, axis=1) for part in series for f in (np.mean, np.std)])
 
 
-def test_equals_librosa_called_by_hand():
+def test_equals_another_library():
     audio = sound()
     embedded = Mfcc().encode([audio])
     assert embedded.shape == (1, 80)
@@ -48,7 +50,7 @@ def test_equals_librosa_called_by_hand():
     np.testing.assert_allclose(embedded[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_parameters_reach_librosa():
+def test_parameters_reach_the_spectrum():
     audio = sound(rate=8000)
     encoder = Mfcc(sample_rate=8000, coefficients=13, bands=26, window=0.03, hop=0.015)
     expected = by_hand(
@@ -66,7 +68,7 @@ def test_without_deltas_their_half_is_left_out():
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_other_rates_are_resampled(rate):
     audio = sound(frames=rate, rate=rate)
-    mono = librosa.resample(audio.samples[:, 0], orig_sr=rate, target_sr=16000)
+    mono = soxr.resample(audio.samples[:, 0], rate, 16000, quality="HQ")
     expected = by_hand(mono, 16000, window=400, hop=160, n_fft=512)
     np.testing.assert_allclose(Mfcc().encode([audio])[0], expected, rtol=1e-4, atol=1e-4)
 
@@ -89,22 +91,6 @@ def test_no_sound_is_silence():
     empty = SimpleNamespace(samples=np.zeros((0, 2), np.float32), sample_rate=44100)
     silent = SimpleNamespace(samples=np.zeros((400, 1), np.float32), sample_rate=16000)
     np.testing.assert_array_equal(Mfcc().encode([empty]), Mfcc().encode([silent]))
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    frames=st.integers(0, 1500),
-    channels=st.integers(1, 3),
-    rate=st.sampled_from([4000, 8000, 11025, 16000, 22050, 44100, 48000, 96000]),
-    loud=st.sampled_from([0.0, 1e-6, 1.0, 32768.0]),
-    deltas=st.booleans(),
-)
-def test_any_length_rate_and_loudness_gives_finite_values(frames, channels, rate, loud, deltas):
-    audio = sound(frames, rate, channels)
-    audio.samples *= np.float32(loud)
-    embedded = Mfcc(deltas=deltas).encode([audio])
-    assert embedded.shape == (1, 80 if deltas else 40)
-    assert np.isfinite(embedded).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 from mmbench_features.hog import Hog
-from mmbench_features.images import full_range, grey
+from mmbench_features.images import Preparation, full_range, grey
 from PIL import Image
 from skimage.feature import hog
 
@@ -16,8 +16,8 @@ def picture(side=64, seed=0):
 def noise_of(image, strength, monkeypatch):
     """Return what was added to the grey pixels before the histograms were taken."""
     seen = []
-    monkeypatch.setattr("mmbench_features.hog._square", lambda pixels, size: seen.append(pixels))
-    monkeypatch.setattr("mmbench_features.hog.hog", lambda *_, **__: np.zeros(1))
+    monkeypatch.setattr(Preparation, "__call__", lambda _, pixels, white: seen.append(pixels))
+    monkeypatch.setattr("skimage.feature.hog", lambda *_, **__: np.zeros(1))
     Hog(noise=strength).encode([image])
     return seen[0] - grey(image)
 

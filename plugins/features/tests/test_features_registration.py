@@ -18,17 +18,36 @@ def test_names_kinds_and_flags():
     kinds = {name: flags[name].pop("kind") for name in flags}
     assert kinds == {
         "identity": "vector",
+        "pca": "vector",
+        "quantile": "vector",
+        "one-hot": "vector",
         "hog": "image",
         "colour-histogram": "image",
+        "local-binary-patterns": "image",
+        "co-occurrence": "image",
+        "raw-pixels": "image",
+        "pixels-pca": "image",
         "mfcc": "audio",
+        "log-mel": "audio",
+        "audio-statistics": "audio",
+        "chroma": "audio",
         "tf-idf": "text",
         "bag-of-words": "text",
+        "latent-semantic": "text",
+        "hashing": "text",
+        "text-statistics": "text",
+        "sentiment": "text",
+        "part-of-speech": "text",
     }
     assert all(flags[name].pop("summary") for name in flags)
+    trained = {name: {"trained": True} for name in ("quantile", "one-hot")}
+    for name in ("pca", "pixels-pca", "latent-semantic"):
+        trained[name] = {"trained": True, "standardise": False}
     texts = {"trained": True, "standardise": False, "sparse": True}
-    assert {name: flags for name, flags in flags.items() if flags} == {
+    assert {name: flags for name, flags in flags.items() if flags} == trained | {
         "tf-idf": texts,
         "bag-of-words": texts,
+        "hashing": {"standardise": False, "sparse": True},
     }
 
 

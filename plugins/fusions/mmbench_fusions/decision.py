@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import softmax
 
 from mmbench_fusions.absent import average, combined
 from mmbench_fusions.weights import as_history, learned_by_modality, normalised
@@ -109,6 +108,8 @@ def product_rule() -> Rule:
     """
 
     def product(stacked: np.ndarray) -> np.ndarray:
+        from scipy.special import softmax
+
         logarithms = np.log(np.maximum(stacked, np.finfo(np.float64).tiny))
         scaled: np.ndarray = softmax(np.nansum(logarithms, axis=0), axis=1)
         return scaled

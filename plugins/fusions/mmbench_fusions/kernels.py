@@ -8,7 +8,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from scipy.linalg import eigh
-from sklearn.metrics.pairwise import euclidean_distances
 
 from mmbench_fusions.weights import as_history, learned_by_modality
 
@@ -88,6 +87,8 @@ class KernelFusion(ABC):
 
     def _kernel(self, scaled: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the kernel (n, landmarks) of samples with the landmarks."""
+        from sklearn.metrics.pairwise import euclidean_distances
+
         return self._combine(
             (weight, euclidean_distances(scaled[m], self.landmarks_[m], squared=True))
             for m, weight in self.weights_.items()

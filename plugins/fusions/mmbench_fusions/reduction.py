@@ -7,8 +7,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_selection import mutual_info_classif
-from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
 
 from mmbench_fusions.feature import Concat
 
@@ -61,6 +59,8 @@ class RandomProjection:
 
     def _directions(self, width: int) -> Any:
         """Return the projection of that many columns, the last one kept: it depends on no data."""
+        from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+
         if self.components < 1:
             raise ValueError(f"components = {self.components}: it must be at least 1")
         if self._drawn is None or self._drawn.n_features_in_ != width:
@@ -141,6 +141,8 @@ class FeatureSelection:
         return np.hstack([features[m][:, columns] for m, columns in self.columns_.items()])
 
     def _information(self, part: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        from sklearn.feature_selection import mutual_info_classif
+
         varies = np.ptp(part, axis=0) > 0
         information = np.zeros(part.shape[1])
         if varies.any():

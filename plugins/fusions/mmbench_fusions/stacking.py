@@ -7,10 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
 from mmbench import folds
 
@@ -101,6 +97,10 @@ class Stacking(Stacked):
         self.max_iter = max_iter
 
     def _meta(self, labels: np.ndarray) -> Any:
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import SVC
+
         if self.meta == "logistic-regression":
             return LogisticRegression(C=self.C, max_iter=self.max_iter)
         counts = np.bincount(labels)
@@ -152,6 +152,8 @@ class RandomForestStacking(Stacked):
         self.max_depth = max_depth
 
     def _meta(self, labels: np.ndarray) -> Any:
+        from sklearn.ensemble import RandomForestClassifier
+
         return RandomForestClassifier(
             n_estimators=self.n_estimators,
             min_samples_leaf=self.min_samples_leaf,

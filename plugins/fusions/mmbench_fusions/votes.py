@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import rankdata
 
 from mmbench_fusions.absent import average, combined, counted
 from mmbench_fusions.weights import normalised
@@ -77,6 +76,8 @@ class Borda:
         """
 
         def count(stacked: np.ndarray) -> np.ndarray:
+            from scipy.stats import rankdata
+
             points = rankdata(stacked, axis=2) - 1
             return _decided(np.nansum(points, axis=0), average(stacked))
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 FLOOR = 1e-12
 """The least probability that a true class is taken to have had, so that its log is finite."""
@@ -59,6 +58,8 @@ def learned(probabilities: Mapping[str, np.ndarray], labels: np.ndarray) -> np.n
     Smyth and Wolpert, "Linearly combining density estimators via stacking", Machine Learning 36,
     1999.
     """
+    from scipy.optimize import minimize
+
     rows = np.arange(len(labels))
     true = np.column_stack([part[rows, labels] for part in probabilities.values()])
     absent = np.isnan(true)

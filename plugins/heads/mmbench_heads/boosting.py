@@ -8,10 +8,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Literal
 
-from sklearn.ensemble import HistGradientBoostingClassifier
-
-from mmbench_heads.wrapper import wrapped
-
 
 def gradient_boosting(
     *,
@@ -54,6 +50,10 @@ def gradient_boosting(
     29(5), 2001. Ke et al., "LightGBM: a highly efficient gradient boosting decision tree",
     NeurIPS 2017.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    from mmbench_heads.wrapper import wrapped
+
     boosting = HistGradientBoostingClassifier(
         learning_rate=learning_rate,
         max_iter=max_iter,
@@ -110,6 +110,8 @@ def xgboost(
     ----------
     Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
     """
+    from mmbench_heads.wrapper import wrapped
+
     boosting = _library("xgboost").XGBClassifier(
         n_estimators=n_estimators,
         learning_rate=learning_rate,
@@ -169,6 +171,8 @@ def lightgbm(
     ----------
     Ke et al., "LightGBM: a highly efficient gradient boosting decision tree", NeurIPS 2017.
     """
+    from mmbench_heads.wrapper import wrapped
+
     boosting = _library("lightgbm").LGBMClassifier(
         n_estimators=n_estimators,
         learning_rate=learning_rate,

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any, Literal, Self
-
-import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.svm import SVC
-
-from mmbench_heads.wrapper import wrapped
+from typing import Any, Literal
 
 
 def svm(
@@ -49,6 +38,10 @@ def svm(
     ----------
     Cortes and Vapnik, "Support-vector networks", Machine Learning 20, 1995.
     """
+    from sklearn.svm import SVC
+
+    from mmbench_heads.wrapper import wrapped
+
     machine = SVC(
         C=C,
         kernel=kernel,
@@ -97,6 +90,10 @@ def logistic_regression(
     Royal Statistical Society B 67(2), 2005. Defazio, Bach and Lacoste-Julien, "SAGA", NeurIPS
     2014.
     """
+    from sklearn.linear_model import LogisticRegression
+
+    from mmbench_heads.wrapper import wrapped
+
     regression = LogisticRegression(
         C=C,
         l1_ratio=l1_ratio,
@@ -133,6 +130,10 @@ def ridge(
     Hoerl and Kennard, "Ridge regression: biased estimation for nonorthogonal problems",
     Technometrics 12(1), 1970.
     """
+    from sklearn.linear_model import RidgeClassifier
+
+    from mmbench_heads.wrapper import wrapped
+
     classifier = RidgeClassifier(alpha=alpha, class_weight=class_weight)
     return wrapped(classifier, oversample=oversample, threads=1)
 
@@ -165,30 +166,14 @@ def k_nearest(
     Cover and Hart, "Nearest neighbor pattern classification", IEEE Transactions on Information
     Theory 13(1), 1967.
     """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    from mmbench_heads.wrapper import wrapped
+
     nearest = KNeighborsClassifier(
         n_neighbors=n_neighbors, weights=weights, metric=metric, n_jobs=threads
     )
     return wrapped(nearest, oversample=oversample, threads=threads)
-
-
-class GaussianNaiveBayes(GaussianNB):  # type: ignore[misc]
-    """Gaussian naive Bayes that refuses variances of 0, which give no probabilities."""
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        """Fit.
-
-        Raises
-        ------
-        ValueError
-            A variance is 0.
-        """
-        super().fit(X, y)
-        if not self.var_.all():
-            raise ValueError(
-                "naive-bayes: a feature has variance 0 within a class: every feature is constant "
-                f"in the training part, or var_smoothing = {self.var_smoothing} is too small"
-            )
-        return self
 
 
 def naive_bayes(*, var_smoothing: float = 1e-9, oversample: bool = False) -> Any:
@@ -202,33 +187,10 @@ def naive_bayes(*, var_smoothing: float = 1e-9, oversample: bool = False) -> Any
         Repeat the samples of smaller classes, so that all are as large as the largest: it makes
         the classes' prior probabilities equal.
     """
+    from mmbench_heads.estimators import GaussianNaiveBayes
+    from mmbench_heads.wrapper import wrapped
+
     return wrapped(GaussianNaiveBayes(var_smoothing=var_smoothing), oversample=oversample)
-
-
-class Perceptron(MLPClassifier):  # type: ignore[misc]
-    """A multi-layer perceptron that keeps the loss of every epoch.
-
-    To stop after ``max_iter`` epochs is what was asked for, so it is no warning; ``history_``
-    shows whether the loss was still falling.
-
-    Attributes
-    ----------
-    history_ : list of dict
-        ``epoch``, ``loss`` and, with early stopping, ``validation_accuracy``.
-    """
-
-    def fit(self, X: Any, y: np.ndarray) -> Self:
-        """Fit."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            super().fit(X, y)
-        self.history_ = [
-            {"epoch": epoch, "loss": loss} for epoch, loss in enumerate(self.loss_curve_, 1)
-        ]
-        if self.early_stopping:
-            for row, score in zip(self.history_, self.validation_scores_, strict=True):
-                row["validation_accuracy"] = float(score)
-        return self
 
 
 def mlp(
@@ -281,6 +243,9 @@ def mlp(
     Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature
     323, 1986. Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
     """
+    from mmbench_heads.estimators import Perceptron
+    from mmbench_heads.wrapper import wrapped
+
     if early_stopping and oversample:
         raise ValueError(
             "mlp: early_stopping and oversample exclude each other: repeats of one sample would "

@@ -2,36 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any, Literal
-
-import numpy as np
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-
-from mmbench_heads.wrapper import wrapped
-
-
-class ReproducibleForest:
-    """A forest whose probabilities do not depend on the number of threads.
-
-    Trees are grown by ``n_jobs`` threads. Their probabilities are added up by one, in order: as
-    threads finish in any order, scikit-learn's sum differs in the last bit from call to call.
-    """
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Return class probabilities, shape (n, k)."""
-        serial: Any = copy(self)
-        serial.n_jobs = 1
-        averaged = super(ReproducibleForest, serial).predict_proba(X)  # type: ignore[misc]
-        return np.asarray(averaged)
-
-
-class RandomForest(ReproducibleForest, RandomForestClassifier):  # type: ignore[misc]
-    """A reproducible random forest."""
-
-
-class ExtraTrees(ReproducibleForest, ExtraTreesClassifier):  # type: ignore[misc]
-    """Reproducible extremely randomised trees."""
 
 
 def random_forest(
@@ -68,6 +39,9 @@ def random_forest(
     ----------
     Breiman, "Random forests", Machine Learning 45, 2001.
     """
+    from mmbench_heads.estimators import RandomForest
+    from mmbench_heads.wrapper import wrapped
+
     forest = RandomForest(
         n_estimators=n_estimators,
         max_features=max_features,
@@ -114,6 +88,9 @@ def extra_trees(
     ----------
     Geurts, Ernst and Wehenkel, "Extremely randomized trees", Machine Learning 63, 2006.
     """
+    from mmbench_heads.estimators import ExtraTrees
+    from mmbench_heads.wrapper import wrapped
+
     forest = ExtraTrees(
         n_estimators=n_estimators,
         max_features=max_features,

@@ -67,10 +67,10 @@ def test_registering_imports_no_library():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_optional_libraries_are_imported_when_a_head_is_built():
+def test_libraries_are_imported_when_a_head_is_built():
     script = (
         "import sys, mmbench_heads.classifiers, mmbench_heads.forests, mmbench_heads.boosting\n"
-        "print([m for m in ('xgboost', 'lightgbm') if m in sys.modules])"
+        "print([m for m in ('sklearn', 'xgboost', 'lightgbm') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -66,6 +66,8 @@ def _file_hash(file: Path, size: int, modified: int) -> bytes:
 
 
 def cause(error: Exception) -> str:
-    """Return an error in one short line."""
+    """Return an error in one short line; of code that a model brings along, what would run it."""
     line = " ".join(f"{type(error).__name__}: {error}".split())
+    if "trust_remote_code" in line:
+        return "the model brings code of its own, which is run only with trust_remote_code = true"
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."

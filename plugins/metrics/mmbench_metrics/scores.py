@@ -11,15 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import rankdata
-from sklearn import metrics
-
-_f1 = partial(metrics.f1_score, zero_division=0)
-_precision = partial(metrics.precision_score, zero_division=0)
-_recall = partial(metrics.recall_score, zero_division=0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Score:
 
 def accuracy() -> Score:
     """Share of samples labelled right."""
-    return Score(metrics.accuracy_score)
+    return Score(_of_sklearn("accuracy_score"))
 
 
 def balanced_accuracy() -> Score:
@@ -52,27 +46,27 @@ def balanced_accuracy() -> Score:
 
 def f1_macro() -> Score:
     """F1, mean over classes."""
-    return Score(partial(_f1, average="macro"))
+    return Score(_of_sklearn("f1_score", average="macro", zero_division=0))
 
 
 def f1_weighted() -> Score:
     """F1, mean over classes weighted by their number of samples."""
-    return Score(partial(_f1, average="weighted"))
+    return Score(_of_sklearn("f1_score", average="weighted", zero_division=0))
 
 
 def f1_micro() -> Score:
     """F1 of all decisions together; equals accuracy where every sample has one label."""
-    return Score(partial(_f1, average="micro"))
+    return Score(_of_sklearn("f1_score", average="micro", zero_division=0))
 
 
 def precision_macro() -> Score:
     """Precision, mean over classes."""
-    return Score(partial(_precision, average="macro"))
+    return Score(_of_sklearn("precision_score", average="macro", zero_division=0))
 
 
 def recall_macro() -> Score:
     """Recall, mean over classes."""
-    return Score(partial(_recall, average="macro"))
+    return Score(_of_sklearn("recall_score", average="macro", zero_division=0))
 
 
 def roc_auc() -> Score:
@@ -107,14 +101,28 @@ def ece(*, bins: int = 15) -> Score:
     )
 
 
+def _of_sklearn(name: str, **options: Any) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Return a metric of scikit-learn, which is imported where a score is computed first."""
+
+    def score(truth: np.ndarray, scored: np.ndarray) -> float:
+        from sklearn import metrics
+
+        figure: float = getattr(metrics, name)(truth, scored, **options)
+        return figure
+
+    return score
+
+
 def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Return scikit-learn's figure, without its warning of predicted classes not in truth."""
-    score: float = _recall(truth, predicted, labels=np.unique(truth), average="macro")
-    return score
+    recall = _of_sklearn("recall_score", labels=np.unique(truth), average="macro", zero_division=0)
+    return recall(truth, predicted)
 
 
 def _roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Take every class's area from its ranks (Mann-Whitney U), for all classes at once."""
+    from scipy.stats import rankdata
+
     n, n_classes = probabilities.shape
     classes = np.arange(n_classes)[1 if n_classes == 2 else 0 :]
     positive = truth[:, np.newaxis] == classes
@@ -130,8 +138,8 @@ def _roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float:
 def _log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Normalise rows first: scikit-learn warns where they sum to 1 in single precision only."""
     normalised = probabilities / probabilities.sum(axis=1, keepdims=True)
-    loss: float = metrics.log_loss(truth, normalised, labels=np.arange(probabilities.shape[1]))
-    return loss
+    loss = _of_sklearn("log_loss", labels=np.arange(probabilities.shape[1]))
+    return loss(truth, normalised)
 
 
 def _calibration_error(truth: np.ndarray, probabilities: np.ndarray, bins: int) -> float:

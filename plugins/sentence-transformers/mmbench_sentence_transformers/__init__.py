@@ -15,6 +15,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "sentence-transformers",
         target,
         kind="text",
+        sequences=True,
         summary="sentence embeddings of any sentence-transformers model",
     )
     register(

@@ -12,7 +12,7 @@ import numpy as np
 from mmbench_hub import cause, content, pinned
 from pydantic import Field
 
-from mmbench import rgb
+from mmbench import Sequences, rgb
 from mmbench_sentence_transformers.packages import packaged
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class SentenceEncoder:
 
     The model's own modules (pooling, normalising) apply, and its default prompt where none is
     given. Models of images and texts (CLIP) embed both in one space; an image of any mode is made
-    RGB. Code that a model brings along is never run.
+    RGB.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ class SentenceEncoder:
         Of weights and computation; embeddings are float32 whatever it is.
     batch_size : int, default 32
         Items computed at once.
+    trust_remote_code : bool, default False
+        Whether Python code that the model brings along is run; if so, ``params`` says
+        ``code: remote``.
     device : {"cpu", "cuda"}, default "cpu"
         Given by mmbench.
     threads : int, default 1
@@ -86,6 +89,7 @@ class SentenceEncoder:
         truncate: Annotated[int, Field(ge=1)] | None = None,
         precision: Literal["fp32", "bf16", "fp16"] = "fp32",
         batch_size: int = 32,
+        trust_remote_code: bool = False,
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
@@ -98,6 +102,7 @@ class SentenceEncoder:
         self.truncate = truncate
         self.precision = precision
         self.batch_size = batch_size
+        self.trust_remote_code = trust_remote_code
         self.device = device
         self.threads = threads
         found = _local(model, folder)
@@ -109,7 +114,11 @@ class SentenceEncoder:
         torch.set_num_threads(threads)
         if threads == 1:
             os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it takes all cores
-        loaded = _from_hub(found, device) if isinstance(found, str) else _load(found, device)
+        loaded = (
+            _from_hub(found, device, trust_remote_code)
+            if isinstance(found, str)
+            else _load(found, device, trust_remote_code=trust_remote_code)
+        )
         kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._encoder = loaded.to(kind[precision]).eval()
         self._check()
@@ -154,9 +163,12 @@ class SentenceEncoder:
             return found
 
     @classmethod
-    def facts(cls, *, folder: Path | None = None, **_: Any) -> dict[str, str]:
-        """Return what the table says of the weights: pretrained, or the folder's name."""
-        return {"weights": "pretrained" if folder is None else folder.name}
+    def facts(
+        cls, *, folder: Path | None = None, trust_remote_code: bool = False, **_: Any
+    ) -> dict[str, str]:
+        """Return what the table says: pretrained or the folder's name; whether code came along."""
+        weights = {"weights": "pretrained" if folder is None else folder.name}
+        return weights | ({"code": "remote"} if trust_remote_code else {})
 
     def encode(self, items: Sequence[str] | Sequence[Image.Image]) -> np.ndarray:
         """Embed texts, or images of any size and mode.
@@ -166,7 +178,7 @@ class SentenceEncoder:
         ndarray of float32, shape (n, d)
             ``d`` is the model's embedding dimension, or ``truncate``.
         """
-        given: list[Any] = [item if isinstance(item, str) else rgb(item) for item in items]
+        given: list[Any] = [_valid(i) if isinstance(i, str) else rgb(i) for i in items]
         images = bool(given) and not isinstance(given[0], str)
         if images and not self._encoder.supports("image"):
             raise ValueError("the model takes no images")
@@ -181,6 +193,42 @@ class SentenceEncoder:
             convert_to_numpy=True,
         )
         return embedded.astype(np.float32, copy=False)
+
+    def encode_sequence(self, items: Sequence[str]) -> Sequences:
+        """Return the embeddings of each text's own tokens, those of a prompt included.
+
+        Returns
+        -------
+        Sequences of float32, (tokens, d) each
+            ``truncate`` and ``normalise`` apply to every token's.
+
+        Raises
+        ------
+        ValueError
+            If the model makes no embeddings of tokens.
+        """
+        from torch.nn.functional import normalize
+
+        encode: Any = self._encoder.encode
+        found: list[dict[str, Any]] = encode(
+            [_valid(item) for item in items],
+            prompt=self.prompt,
+            prompt_name=self.prompt_name,
+            batch_size=self.batch_size,
+            show_progress_bar=False,
+            output_value=None,
+        )
+        if any("token_embeddings" not in made for made in found):
+            raise ValueError("the model makes no embeddings of tokens")
+        tokens = [made["token_embeddings"][made["attention_mask"].bool()].float() for made in found]
+        kept = [each[:, : self.truncate] for each in tokens]
+        done = [normalize(each, dim=1) for each in kept] if self.normalise else kept
+        return Sequences.of(each.cpu().numpy() for each in done)
+
+
+def _valid(text: str) -> str:
+    """Return a text with ``?`` for halves of surrogate pairs, which tokenisers refuse."""
+    return text.encode(errors="replace").decode()
 
 
 def _local(model: str | None, folder: Path | None) -> Path | str:
@@ -200,23 +248,29 @@ def _load(model: Path | str, device: str, **options: Any) -> SentenceTransformer
     from mmbench_sentence_transformers.model import StagedSentenceTransformer
 
     options = {"local_files_only": True, **options}
-    return StagedSentenceTransformer(str(model), device=device, trust_remote_code=False, **options)
+    try:
+        return StagedSentenceTransformer(str(model), device=device, **options)
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ValueError(f"{model}: {cause(error)}") from error
 
 
-def _from_hub(model: str, device: str) -> SentenceTransformer:
+def _from_hub(model: str, device: str, trust_remote_code: bool) -> SentenceTransformer:
     """Load a hub model, from the local cache where it is there."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     try:
         name, _, commit = pinned(model).partition("@")
+        options: dict[str, Any] = {"revision": commit, "trust_remote_code": trust_remote_code}
         # Where only this file is out of reach, the library takes the model for a bare transformer.
         if try_to_load_from_cache(name, "modules.json", revision=commit) is None:
             with suppress(RemoteEntryNotFoundError):
                 hf_hub_download(name, "modules.json", revision=commit)
         with suppress(OSError):
-            return _load(name, device, revision=commit)
-        return _load(name, device, revision=commit, local_files_only=False)
+            return _load(name, device, **options)
+        return _load(name, device, local_files_only=False, **options)
     except Exception as error:
         raise FileNotFoundError(
             f"no weights for {model!r}, neither in the hub cache nor from the hub "

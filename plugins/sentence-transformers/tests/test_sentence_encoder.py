@@ -12,6 +12,10 @@ import pytest
 import torch
 from mmbench_sentence_transformers.encoder import SentenceEncoder
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+from tokenizers import Tokenizer, models
+
+from mmbench import Sequences
 
 TEXTS = [
     "".join("abc de9 零七 fgh"[(i * k) % 13] for k in range(1, 2 + (i * 7) % 40)) for i in range(65)
@@ -38,6 +42,35 @@ def test_embeddings_equal_the_librarys_in_any_batch_size(normalise, folder):
     for size in (1, 7, 64):
         encoder = SentenceEncoder(folder=folder, normalise=normalise, batch_size=size)
         assert_same(encoder.encode(TEXTS), expected)
+
+
+def test_sequences_are_the_texts_own_tokens(folder):
+    model = SentenceTransformer(str(folder), device="cpu")
+    for size in (1, 16):
+        made = SentenceEncoder(folder=folder, batch_size=size).encode_sequence(TEXTS)
+        assert isinstance(made, Sequences)
+        for text, ours in zip(TEXTS, made, strict=True):
+            alone = model.encode(text, output_value="token_embeddings").numpy()
+            assert len(ours) == len(model.tokenizer(text)["input_ids"])
+            assert_same(ours, alone)
+    pooled = np.stack([sequence.mean(axis=0) for sequence in made])  # the model's own pooling
+    assert_same(pooled, by_hand(folder, TEXTS))
+
+
+def test_sequences_are_cut_scaled_and_may_begin_with_a_prompt(folder):
+    encoder = SentenceEncoder(folder=folder, truncate=5, normalise=True, prompt="ab ")
+    whole = SentenceEncoder(folder=folder).encode_sequence(["ab cd"])[0][:, :5]
+    expected = whole / np.linalg.norm(whole, axis=1, keepdims=True)
+    assert_same(encoder.encode_sequence(["cd"])[0], expected)
+
+
+def test_a_model_of_no_tokens_has_no_sequences(tmp_path):
+    words = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    static = StaticEmbedding(words, embedding_weights=np.eye(2, dtype=np.float32))
+    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "static"))
+    encoder = SentenceEncoder(folder=tmp_path / "static")
+    with pytest.raises(ValueError, match="the model makes no embeddings of tokens"):
+        encoder.encode_sequence(["a"])
 
 
 def test_an_empty_text_has_an_embedding(folder):

@@ -10,12 +10,14 @@ def test_the_entry_point_registers_the_encoder():
     assert found.load() is plugin
     registered = {}
     plugin.mmbench_register_encoders(
-        lambda name, target, **flags: registered.update({name: (target, flags.pop("kind"))})
+        lambda name, target, **flags: registered.update(
+            {name: (target, flags.pop("kind"), flags.get("sequences", False))}
+        )
     )
     target = "mmbench_sentence_transformers.encoder:SentenceEncoder"
     assert registered == {
-        "sentence-transformers": (target, "text"),
-        "sentence-transformers-image": (target, "image"),
+        "sentence-transformers": (target, "text", True),
+        "sentence-transformers-image": (target, "image", False),
     }
 
 

@@ -14,5 +14,6 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "timm",
         "mmbench_timm.encoder:TimmEncoder",
         kind="image",
+        sequences=True,
         summary="pooled features of any timm network, pretrained or random",
     )

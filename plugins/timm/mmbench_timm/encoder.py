@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from mmbench_hub import cause, content, pinned
 from pydantic import Field
 
-from mmbench import rgb, stage
+from mmbench import Sequences, rgb, stage
 from mmbench_timm import names
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class TimmEncoder:
             raise ValueError(f"{model!r} has no class token; output = 'mean-token' or 'pooled'")
         kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._type = kind[precision]
-        self._network = network.to(device, self._type).eval()
+        self._network: Any = network.to(device, self._type).eval()
         data: Any = timm.data  # untyped
         wanted = {} if image_size is None else {"input_size": (3, image_size, image_size)}
         config = data.resolve_data_config(wanted, model=network)
@@ -169,6 +169,31 @@ class TimmEncoder:
         ndarray of float32, shape (n, d)
             ``d`` is the network's number of features.
         """
+        embedded: np.ndarray = self._computed(items, self._features).numpy()
+        return embedded
+
+    def encode_sequence(self, items: Sequence[Image.Image]) -> Sequences:
+        """Return an image's last features at its patches or places, row by row.
+
+        Those at a class token and its like are left out; ``output`` says nothing here.
+
+        Returns
+        -------
+        Sequences of float32, (patches, d) each
+
+        Raises
+        ------
+        ValueError
+            If the network's last features are no single map.
+        """
+        places = self._computed(items, self._places).numpy()
+        n, t, d = places.shape
+        return Sequences(places.reshape(n * t, d), np.arange(n + 1, dtype=np.int64) * t)
+
+    def _computed(
+        self, items: Sequence[Image.Image], compute: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Return what is computed of prepared images, batch by batch, on the CPU."""
         import torch
 
         pieces = []
@@ -179,24 +204,32 @@ class TimmEncoder:
                     batch = torch.stack(images)
                 with stage("transfer"):
                     batch = batch.to(self.device, self._type)
-                features = self._features(batch)
+                features = compute(batch)
                 with stage("transfer"):
                     pieces.append(features.float().cpu())
-        embedded: np.ndarray = torch.cat(pieces).numpy()
-        return embedded
+        return torch.cat(pieces)
 
     def _features(self, batch: torch.Tensor) -> torch.Tensor:
         """Return what `output` names, (n, d)."""
         if self.output == "pooled":
             pooled: torch.Tensor = self._network(batch)
             return pooled
-        network: Any = self._network
-        places: torch.Tensor = network.forward_features(batch)
+        if self.output == "class-token":
+            first: torch.Tensor = self._network.forward_features(batch)[:, 0]
+            return first
+        return self._places(batch).mean(dim=1)
+
+    def _places(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the last features at patches or places, (n, t, d)."""
+        places: Any = self._network.forward_features(batch)
+        if getattr(places, "ndim", 0) not in (3, 4):
+            raise ValueError(f"{self.model!r} has no single map of last features, but pooled ones")
         if places.ndim == 3:  # (n, tokens, d), those before the patches first
-            first = getattr(network, "num_prefix_tokens", 0)
-            return places[:, 0] if self.output == "class-token" else places[:, first:].mean(dim=1)
-        channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
-        return places.mean(dim=(1, 2) if channels_last else (2, 3))
+            patches: torch.Tensor = places[:, getattr(self._network, "num_prefix_tokens", 0) :]
+            return patches
+        channels_last = getattr(self._network, "output_fmt", "NCHW") == "NHWC"
+        listed: torch.Tensor = (places if channels_last else places.movedim(1, 3)).flatten(1, 2)
+        return listed
 
     def _build(self) -> torch.nn.Module:
         """Return the network on the CPU, without its classifier."""

@@ -9,6 +9,8 @@ import torch
 from mmbench_timm.encoder import TimmEncoder
 from PIL import Image
 
+from mmbench import Sequences
+
 
 @pytest.fixture(scope="module")
 def images():
@@ -85,3 +87,28 @@ def test_weights_in_a_folder_take_another_size(tmp_path, images):
         expected = sized(torch.stack([transform(i.convert("RGB")) for i in images])).numpy()
     encoder = TimmEncoder(model=f"local-dir:{tmp_path / 'birds'}", image_size=96)
     np.testing.assert_allclose(encoder.encode(images), expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "places"),
+    [
+        ("test_vit", lambda network, x: network.forward_features(x)[0, 1:]),
+        ("test_resnet", lambda network, x: network.forward_features(x)[0].flatten(1).T),
+        ("test_mambaout", lambda network, x: network.forward_features(x)[0].flatten(0, 1)),
+    ],
+)
+def test_patches_and_places_as_sequences(model, places, images):
+    expected = features(model, images, lambda network, x: places(network, x)[None], 96,
+                        **({"img_size": 96} if model == "test_vit" else {}))  # fmt: skip
+    encoder = TimmEncoder(model=model, pretrained=False, image_size=96, batch_size=2)
+    made = encoder.encode_sequence(images)
+    assert isinstance(made, Sequences)
+    assert made.lengths.tolist() == [expected.shape[1]] * len(images)
+    np.testing.assert_allclose(np.stack(list(made)), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_network_of_two_maps_has_pooled_features_alone(images):
+    encoder = TimmEncoder(model="crossvit_9_240", pretrained=False)
+    assert encoder.encode(images[:1]).shape == (1, 384)
+    with pytest.raises(ValueError, match="'crossvit_9_240' has no single map of last features"):
+        encoder.encode_sequence(images[:1])

@@ -11,9 +11,11 @@ def test_the_entry_point_registers_the_encoder():
     assert found.load() is mmbench_timm
     registered = {}
     mmbench_timm.mmbench_register_encoders(
-        lambda name, target, **flags: registered.update({name: (target, flags.pop("kind"))})
+        lambda name, target, **flags: registered.update(
+            {name: (target, flags.pop("kind"), flags.pop("sequences"))}
+        )
     )
-    assert registered == {"timm": ("mmbench_timm.encoder:TimmEncoder", "image")}
+    assert registered == {"timm": ("mmbench_timm.encoder:TimmEncoder", "image", True)}
 
 
 def test_planning_imports_no_library(tmp_path):

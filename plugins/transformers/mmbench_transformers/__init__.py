@@ -17,18 +17,21 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "transformers-text",
         f"{_KINDS}TextTransformer",
         kind="text",
+        sequences=True,
         summary="pooled hidden states of any text model of transformers",
     )
     register(
         "transformers-image",
         f"{_KINDS}ImageTransformer",
         kind="image",
+        sequences=True,
         summary="pooled hidden states of any image model of transformers",
     )
     register(
         "transformers-audio",
         f"{_KINDS}AudioTransformer",
         kind="audio",
+        sequences=True,
         summary="pooled hidden states of any audio model of transformers",
     )
     register(

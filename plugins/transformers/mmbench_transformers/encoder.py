@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,22 +62,33 @@ class FrozenEncoder(ABC):
         """
         import torch
 
-        with stage("preprocess"):
-            inputs = self._prepare(items)
-        rows: list[torch.Tensor] = [torch.empty(0)] * len(inputs)
+        rows: list[torch.Tensor] = [torch.empty(0)] * len(items)
         with torch.inference_mode():
-            for places, batch in in_batches(inputs, self.batch_size, self._prepare.fill):
-                with stage("transfer"):
-                    batch = self._moved(batch)
-                embedded = self._embed(batch).float()
-                if self.normalise:
-                    embedded = torch.nn.functional.normalize(embedded, dim=1)
-                with stage("transfer"):
-                    embedded = embedded.cpu()
+            for places, batch in self._batches(items):
+                embedded = self._finished(self._embed(batch))
                 for place, row in zip(places, embedded, strict=True):
                     rows[place] = row
         stacked: np.ndarray = torch.stack(rows).numpy()
         return stacked
+
+    def _batches(self, items: Sequence[Any]) -> Iterator[tuple[list[int], Inputs]]:
+        """Prepare items, and give them in batches on the device, with their places."""
+        with stage("preprocess"):
+            inputs = self._prepare(items)
+        for places, batch in in_batches(inputs, self.batch_size, self._prepare.fill):
+            with stage("transfer"):
+                moved = self._moved(batch)
+            yield places, moved
+
+    def _finished(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return vectors (..., d) as float32 on the CPU, of length 1 where that is asked for."""
+        import torch
+
+        vectors = vectors.float()
+        if self.normalise:
+            vectors = torch.nn.functional.normalize(vectors, dim=-1)
+        with stage("transfer"):
+            return vectors.cpu()
 
     @abstractmethod
     def _embed(self, batch: Inputs) -> torch.Tensor:

@@ -67,7 +67,7 @@ class Texts:
         import torch
 
         tokens = self._tokenizer(
-            list(items),
+            [item.encode(errors="replace").decode() for item in items],  # no half surrogate pairs
             return_attention_mask=not self._full,
             padding="max_length" if self._full else False,
             **self._options,

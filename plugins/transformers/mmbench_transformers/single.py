@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mmbench import Sequences
 from mmbench_transformers.checkpoint import Checkpoint, Precision
 from mmbench_transformers.encoder import FrozenEncoder, ready, towers
 from mmbench_transformers.pooling import MASK, Pooling, pooled
@@ -90,21 +91,49 @@ class SingleTransformer(FrozenEncoder):
             network.config.use_cache = False  # only of use where text is generated
         return network
 
+    def encode_sequence(self, items: Sequence[Any]) -> Sequences:
+        """Return the hidden states of each item's own tokens, patches or frames.
+
+        Those of padding are left out, those of the model's own tokens (class, begin, end) are not;
+        ``pooling`` says nothing here.
+
+        Returns
+        -------
+        Sequences of float32, (t, d) each
+        """
+        import torch
+
+        rows: list[torch.Tensor] = [torch.empty(0)] * len(items)
+        with torch.inference_mode():
+            for places, batch in self._batches(items):
+                states, mask = self._states(batch)
+                finished = self._finished(states)
+                own = torch.ones(finished.shape[:2]) if mask is None else mask.cpu()
+                for place, item, there in zip(places, finished, own, strict=True):
+                    rows[place] = item[there.bool()]
+        return Sequences.of(row.numpy() for row in rows)
+
     def _embed(self, batch: Inputs) -> torch.Tensor:
-        outputs = self._network(**batch, output_hidden_states=self.layer is not None)
         if self.pooling == "pooler":
+            outputs = self._network(**batch)
             vector: torch.Tensor | None = getattr(outputs, "pooler_output", None)
             if vector is None:
                 name = self._checkpoint.name
                 raise ValueError(f"{name} has no pooler: use pooling = 'cls', 'mean' or 'last'")
             return vector.flatten(1)
+        states, mask = self._states(batch)
+        return pooled(states, mask, self.pooling)
+
+    def _states(self, batch: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return hidden states (n, t, d), and which of them are the item's (n, t); None: all."""
+        outputs = self._network(**batch, output_hidden_states=self.layer is not None)
         if self.layer is None:
             states = outputs.last_hidden_state
         else:
             states = self._of_layer(outputs.hidden_states)
         if states.ndim == 4:  # a convolutional network's map, (n, d, height, width)
             states = states.flatten(2).transpose(1, 2)
-        return pooled(states, self._mask(batch, states.shape[1]), self.pooling)
+        return states, self._mask(batch, states.shape[1])
 
     def _of_layer(self, states: Sequence[torch.Tensor]) -> torch.Tensor:
         assert self.layer is not None

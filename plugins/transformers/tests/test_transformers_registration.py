@@ -10,13 +10,19 @@ def test_the_entry_point_registers_the_encoders():
     assert (found.name, found.load()) == ("transformers", plugin)
     registered = {}
     plugin.mmbench_register_encoders(
-        lambda name, target, **flags: registered.update({name: (target, flags.pop("kind"))})
+        lambda name, target, **flags: registered.update(
+            {name: (target, flags.pop("kind"), flags.get("sequences", False))}
+        )
     )
     assert registered == {
-        f"{name}-{kind}": (f"mmbench_transformers.{module}:{kind.capitalize()}{suffix}", kind)
-        for name, module, suffix in (
-            ("transformers", "kinds", "Transformer"),
-            ("two-tower", "towers", "Tower"),
+        f"{name}-{kind}": (
+            f"mmbench_transformers.{module}:{kind.capitalize()}{suffix}",
+            kind,
+            sequences,
+        )
+        for name, module, suffix, sequences in (
+            ("transformers", "kinds", "Transformer", True),
+            ("two-tower", "towers", "Tower", False),
         )
         for kind in ("text", "image", "audio")
     }

@@ -14,6 +14,8 @@ from mmbench_transformers.kinds import AudioTransformer, ImageTransformer, TextT
 from mmbench_transformers.pooling import in_batches
 from mmbench_transformers.preparing import mono
 
+from mmbench import Sequences
+
 ENCODERS = {"text": TextTransformer, "image": ImageTransformer, "audio": AudioTransformer}
 KIND = {
     **dict.fromkeys(("bert", "roberta", "gpt2", "t5"), "text"),
@@ -75,11 +77,13 @@ def by_hand(name, folder, items, way, layer=None):
             if name == "resnet":
                 states = states.flatten(2).transpose(1, 2)
             states = own(name, states[0], item)
-            if way == "pooler":
+            if way == "sequence":
+                rows.append(states.numpy())
+            elif way == "pooler":
                 rows.append(out.pooler_output.flatten())
             else:
                 rows.append({"cls": states[0], "mean": states.mean(0), "last": states[-1]}[way])
-    return torch.stack(rows).numpy()
+    return rows if way == "sequence" else torch.stack(rows).numpy()
 
 
 @pytest.fixture
@@ -96,6 +100,27 @@ def test_embeddings_equal_the_librarys_in_any_batch_size(name, way, folder_of, i
     for size in (1, 3, 16):
         encoder = ENCODERS[kind](folder=folder, pooling=way, batch_size=size)
         assert_same(encoder.encode(items), expected)
+
+
+@pytest.mark.parametrize("name", list(KIND))
+def test_sequences_are_the_items_own_states(name, folder_of, items_of):
+    items = items_of[KIND[name]]
+    encoder = ENCODERS[KIND[name]](folder=folder_of(name), batch_size=3, pooling="mean")
+    made = encoder.encode_sequence(items)
+    assert isinstance(made, Sequences)
+    expected = by_hand(name, folder_of(name), items, "sequence")
+    for ours, theirs in zip(made, expected, strict=True):
+        assert_same(ours, theirs)
+    means = np.stack([sequence.mean(axis=0) for sequence in made])
+    np.testing.assert_allclose(encoder.encode(items), means, rtol=1e-3, atol=1e-5)
+
+
+def test_sequences_of_a_layer_and_of_length_one(folder_of, items_of):
+    texts = items_of["text"][:4]
+    encoder = TextTransformer(folder=folder_of("bert"), layer=1, normalise=True)
+    expected = by_hand("bert", folder_of("bert"), texts, "sequence", 1)
+    for ours, theirs in zip(encoder.encode_sequence(texts), expected, strict=True):
+        assert_same(ours, theirs / np.linalg.norm(theirs, axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("name", list(KIND))
