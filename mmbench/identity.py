@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def source_hash(source: Path | None) -> str:
 def requirements(distribution: metadata.Distribution) -> list[str]:
     """Return ``name version`` of a distribution's direct requirements that are installed.
 
+    Of one that is installed in place also the hash of its source, and its own requirements:
+    plugins share code. mmbench itself is left out there, as its source enters every job's key.
     Extras count, as a plugin may use them where they are there; those for its tests do not.
     """
     found = set()
@@ -40,11 +43,23 @@ def requirements(distribution: metadata.Distribution) -> list[str]:
         if re.search(r"extra\s*==\s*['\"](test|dev|bench|docs)['\"]", requirement):
             continue
         name = re.split(r"[\s;<>=!~\[(]", requirement, maxsplit=1)[0]
-        try:
-            found.add(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
+        found.update(_installed(name))
     return sorted(found)
+
+
+@cache
+def _installed(name: str) -> tuple[str, ...]:
+    try:
+        distribution = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return ()
+    told = f"{name} {distribution.version}"
+    spec = importlib.util.find_spec(re.sub(r"[-.]+", "_", name)) if name != "mmbench" else None
+    if spec is None or spec.origin is None or not is_editable(distribution):
+        return (told,)
+    source = Path(spec.origin)
+    source = source.parent if source.name == "__init__.py" else source
+    return (f"{told} {source_hash(source)}", *requirements(distribution))
 
 
 def content_hash(target: Any) -> str:

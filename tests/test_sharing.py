@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -302,3 +305,51 @@ def test_plan_counts_what_is_stored(manifest: Block, mmbench: Callable, tmp_path
         "stored": total,
         "by_kind": more,
     }
+
+
+# --- code that plugins share -------------------------------------------------------------------
+
+IDENTITY = """
+from mmbench.catalogue import load_catalogue
+print(load_catalogue().entries["head"]["probe"].plugin.identity)
+"""
+
+
+def install(folder: Path, name: str, metadata: str = "", entry_points: str = "") -> Path:
+    """Install a distribution in place, as pip does, and return its package's folder."""
+    module = name.replace("-", "_")
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}")
+    (info / "direct_url.json").write_text('{"dir_info": {"editable": true}, "url": "file:///"}')
+    (info / "entry_points.txt").write_text(entry_points)
+    package = folder / module
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    return package
+
+
+def test_a_changed_library_in_place_is_another_identity(tmp_path: Path) -> None:
+    """Its version is the same; what was stored with the code of before is not used."""
+    plugin = install(
+        tmp_path, "mmbench-probe", "Requires-Dist: shared-code\n",
+        "[mmbench]\nprobe = mmbench_probe\n",
+    )  # fmt: skip
+    (plugin / "__init__.py").write_text(
+        "from mmbench import hookimpl\n@hookimpl\ndef mmbench_register_heads(register):\n"
+        '    register("probe", "mmbench_probe:Probe")\n'
+    )
+    shared = install(tmp_path, "shared-code", "Requires-Dist: deeper-code\n")
+    deeper = install(tmp_path, "deeper-code")
+
+    def identity() -> str:
+        env = {**os.environ, "PYTHONPATH": str(tmp_path), "MMBENCH_PLUGINS": "probe"}
+        command = [sys.executable, "-B", "-c", IDENTITY]
+        return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+
+    first = identity()
+    assert identity() == first
+    (shared / "loop.py").write_text("epochs = 1")
+    second = identity()
+    (deeper / "loop.py").write_text("epochs = 2")
+    assert len({first, second, identity()}) == 3

@@ -186,7 +186,7 @@ ENCODERS = [
      "encoders.image: no dataset has a modality of kind 'image'"),
     ('"identity"', '"tf-idf"',
      "encoders.vector: 'tf-idf' takes text, but 'petal' of dataset 'data' is vector; "
-     "valid: identity"),
+     "valid: autoencoder, identity, one-hot, pca, quantile"),
     ("vector =", "note = 'hog'\nvector =",
      "encoders.note: 'hog' takes image, but 'note' of dataset 'data' is text"),
     ('vector = "identity"\ntext = "tf-idf"\n', "", "dataset 'data': no modality has an encoder"),

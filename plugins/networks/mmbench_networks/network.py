@@ -1,0 +1,138 @@
+"""What all encoders of this plugin share: fitted by one loop, saved without pickles."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from mmbench_training import Training, cross_entropy, fit, moved
+
+from mmbench import stage
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+WEIGHTS, LEARNT = "network.safetensors", "learnt.json"
+
+
+@dataclass(kw_only=True, eq=False)
+class NetworkEncoder(Training, ABC):
+    """An encoder whose embedding is a layer of a network trained on the training part.
+
+    A subclass says what is learnt before training (`learn`), how the network is built (`build`),
+    and how items become its inputs (`prepare`, `collate`). The network has a method ``embed``,
+    from inputs to embeddings (n, d).
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        The trained network.
+    learnt_ : dict
+        What else was learnt, as JSON holds it: ``classes``, and what `learn` returned.
+    history_ : list of dict
+        The curves of training (`mmbench_training.Fitted`).
+    """
+
+    loss: ClassVar[Callable[..., Any]] = staticmethod(cross_entropy)
+
+    @abstractmethod
+    def learn(self, items: Sequence[Any]) -> dict[str, Any]:
+        """Return what is learnt of the training items before training, as JSON holds it."""
+
+    @abstractmethod
+    def build(self) -> "Module":
+        """Return the network with initial weights, from the options and ``learnt_``."""
+
+    @abstractmethod
+    def prepare(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Return what is made of items once: an input each, for ``collate``."""
+
+    @abstractmethod
+    def collate(self, inputs: list[Any], training: bool) -> Any:
+        """Return a batch as the network takes it, augmented only in training."""
+
+    def fit(
+        self,
+        items: Sequence[Any],
+        labels: np.ndarray | None,
+        *,
+        validation: tuple[Sequence[Any], np.ndarray | None] | None = None,
+    ) -> Self:
+        """Train on the training items.
+
+        Parameters
+        ----------
+        items : sequence
+        labels : ndarray of int64, shape (n,), or None
+            0 to k-1; None where it is registered to learn without.
+        validation : (items, labels), optional
+            What early stopping looks at.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no CUDA device where one was asked for, or the loss is not finite.
+        ValueError
+            If there are fewer than two items to train on.
+        """
+        self.learnt_ = self.learn(items)
+        if labels is not None:
+            self.learnt_["classes"] = int(labels.max()) + 1
+        held = None
+        if validation is not None:
+            held = self.prepare(validation[0]), validation[1]
+        self.network_, self.history_ = fit(
+            self.build,
+            self.prepare(items),
+            labels,
+            options=self,
+            collate=self.collate,
+            loss=type(self).loss,
+            validation=held,
+        )
+        return self
+
+    def encode(self, items: Sequence[Any]) -> np.ndarray:
+        """Embed items.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, d)
+        """
+        import torch
+
+        torch.set_num_threads(self.threads)
+        pieces = []
+        network: Any = self.network_
+        with torch.inference_mode():
+            for start in range(0, len(items), self.batch_size):
+                with stage("preprocess"):
+                    inputs = self.prepare(items[start : start + self.batch_size])
+                    batch = self.collate(list(inputs), False)
+                with stage("transfer"):
+                    batch = moved(batch, self.device)
+                features = network.embed(batch)
+                with stage("transfer"):
+                    pieces.append(features.float().cpu())
+        embedded: np.ndarray = torch.cat(pieces).numpy()
+        return embedded
+
+    def save(self, folder: Path) -> None:
+        """Write weights and what else was learnt."""
+        from safetensors.torch import save_model
+
+        save_model(self.network_, str(Path(folder) / WEIGHTS))
+        (Path(folder) / LEARNT).write_text(json.dumps(self.learnt_), encoding="utf-8")
+
+    def load(self, folder: Path) -> Self:
+        """Read what `save` wrote, into an encoder of the same options."""
+        from safetensors.torch import load_model
+
+        self.learnt_ = json.loads((Path(folder) / LEARNT).read_text(encoding="utf-8"))
+        self.network_ = self.build()
+        load_model(self.network_, str(Path(folder) / WEIGHTS))
+        self.network_.to(self.device).eval()
+        return self
