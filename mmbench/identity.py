@@ -38,7 +38,7 @@ def requirements(distribution: metadata.Distribution) -> list[str]:
     plugins share code. mmbench itself is left out there, as its source enters every job's key.
     Extras count, as a plugin may use them where they are there; those for its tests do not.
     """
-    found = set()
+    found: set[str] = set()
     for requirement in distribution.requires or []:
         if re.search(r"extra\s*==\s*['\"](test|dev|bench|docs)['\"]", requirement):
             continue
