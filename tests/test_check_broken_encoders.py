@@ -202,9 +202,9 @@ def test_an_encoder_that_ends_its_process(tmp_path: Path, do: str, told: str) ->
 
 def test_an_encoder_that_blocks(tmp_path: Path) -> None:
     text = REGISTER.format(do="import threading; threading.Event().wait()")
-    verdicts = checked(written(tmp_path, text), words=["vectors"], timeout=10.0)
+    verdicts = checked(written(tmp_path, text), words=["vectors"], timeout=5.0)
     assert_caught(verdicts["vectors"], "runs")
-    assert verdicts["vectors"][0].failures[0].what == "it took longer than 10 s"
+    assert verdicts["vectors"][0].failures[0].what == "it took longer than 5 s"
 
 
 def test_a_slow_import(tmp_path: Path) -> None:

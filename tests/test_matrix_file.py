@@ -592,7 +592,7 @@ def closed_form(drawn: dict[str, Any]) -> tuple[int, int]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drawn=matrices())
 def test_the_number_of_cells_is_the_closed_form(flowers, drawn):

@@ -126,13 +126,13 @@ def good(alone: pd.DataFrame) -> pd.DataFrame:
     return alone[alone["dataset"] == "blobs"]
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one job", "two jobs"])
-def encoders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+@pytest.fixture(scope="module")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Run bad encoders beside a good one."""
     bad = [{"use": "bad-encoder", "how": list(ENCODERS)}, "unimportable"]
     matrix = {**GOOD, "encoders": {"a": [*bad, "identity"], "b": ["identity"]}}
     folder = tmp_path_factory.mktemp("encoders")
-    return run(folder, matrix, "--timeout", "8", "--jobs", request.param)
+    return run(folder, matrix, "--timeout", "8", "--jobs", 2)
 
 
 @pytest.fixture(scope="module")

@@ -46,10 +46,8 @@ def timings(command: Command, *arguments: object, status: int = 0) -> pd.DataFra
     ("what", "unit"),
     [
         ("hog", "encoder"),
-        ("tf-idf", "encoder"),
         ("logistic-regression", "head"),
         ("fusion:learned-weighted-sum", "fusion"),
-        ("stacking", "fusion"),
     ],
 )
 def test_a_component_is_timed_on_made_samples(what: str, unit: str, mmbench: Command) -> None:

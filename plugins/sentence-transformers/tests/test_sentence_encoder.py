@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -83,18 +81,6 @@ def test_half_precision_weights_are_computed_in_single(folder, tmp_path):
     embedded = SentenceEncoder(folder=tmp_path / "half").encode(TEXTS)
     single = SentenceTransformer(str(tmp_path / "half"), device="cpu").float()
     assert_same(embedded, single.encode(TEXTS))
-
-
-def test_embeddings_are_the_same_in_another_process(folder):
-    script = (
-        "import sys, pathlib; from mmbench_sentence_transformers.encoder import SentenceEncoder\n"
-        "encoder = SentenceEncoder(folder=pathlib.Path(sys.argv[1]))\n"
-        "print(encoder.encode(['abc', 'seven 七']).tobytes().hex())"
-    )
-    command = [sys.executable, "-c", script, folder]
-    there = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    here = SentenceEncoder(folder=folder).encode(["abc", "seven 七"])
-    assert here.tobytes().hex() == there
 
 
 def test_a_model_may_be_a_folder_or_lie_in_a_package(folder, tmp_path, monkeypatch):

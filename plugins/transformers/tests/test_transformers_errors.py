@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -233,18 +232,6 @@ def test_no_weights_is_one_line_that_says_how_to_supply_them(encoder):
     assert message.startswith(start)
     assert "HF_HOME" in message
     assert "folder = 'FOLDER'" in message
-
-
-def test_embeddings_are_the_same_in_another_process(folder_of):
-    script = (
-        "import sys, pathlib; from mmbench_transformers.kinds import TextTransformer\n"
-        "encoder = TextTransformer(folder=pathlib.Path(sys.argv[1]))\n"
-        "print(encoder.encode(['abc', 'h']).tobytes().hex())"
-    )
-    command = [sys.executable, "-c", script, folder_of("bert")]
-    there = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    here = TextTransformer(folder=folder_of("bert")).encode(["abc", "h"])
-    assert here.tobytes().hex() == there
 
 
 def test_threads_are_those_given(folder_of):

@@ -1,0 +1,224 @@
+"""What all joint fusions share: trained by one loop, saved without pickles."""
+
+# Options are read from annotations, which are not postponed here.
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+import numpy as np
+from mmbench_training import Training, fit, moved
+from pydantic import Field
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+    from mmbench import Sequences
+
+WEIGHTS, LEARNT = "network.safetensors", "learnt.json"
+Features = Mapping[str, "np.ndarray | Sequences"]
+
+
+@dataclass(kw_only=True, eq=False)
+class NetworkFusion(Training, ABC):
+    """A network that learns fusion and classification together.
+
+    A subclass says how the network is built (`build`); where it returns more than logits, also
+    what the loss of a sample is (`objective`) and which class probabilities follow
+    (`probabilities`).
+
+    Parameters
+    ----------
+    width : int, default 64
+        Columns of a hidden layer.
+    dropout : float, default 0.1
+        Share of a layer's values that are set to 0 in training.
+    l1 : float, default 0
+        L1 penalty: what the sum of absolute weights counts in the loss, biases aside.
+    label_smoothing : float, default 0
+        Share of a sample's label that is spread over all classes in training (Szegedy et al.
+        2016).
+    modality_dropout : float, default 0
+        Chance of each modality of a sample to be dropped in training, so that none is relied on
+        alone (Neverova et al. 2016); a sample keeps at least one. A dropped one is missing to the
+        fusions that handle that; to others it becomes its mean over the training part.
+    mixup : float, default 0
+        Parameter of the beta distribution by which two training samples and their labels are
+        mixed (Zhang et al. 2018); 0 mixes nothing. Of sequences, vectors are mixed position by
+        position, the shorter filled up with zeros.
+
+    Attributes
+    ----------
+    network_ : torch.nn.Module
+        The trained network.
+    learnt_ : dict
+        ``modalities``, their ``widths``, ``classes`` and training ``samples``.
+    history_ : list of dict
+        The curves of training (`mmbench_training.Fitted`).
+    """
+
+    handles_missing: ClassVar[bool] = False
+
+    width: Annotated[int, Field(ge=1)] = 64
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    l1: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+
+    @abstractmethod
+    def build(self) -> "Module":
+        """Return the network with initial weights, from the options and ``learnt_``."""
+
+    def objective(self, outputs: Any, labels: "Tensor", smoothing: float) -> "Tensor":
+        """Return the loss of each sample, (n,); ``smoothing`` is 0 but in training."""
+        return cross_entropies(outputs, labels, smoothing)
+
+    def probabilities(self, outputs: Any) -> "Tensor":
+        """Return class probabilities, (n, classes) float64."""
+        probabilities: Tensor = outputs.double().softmax(dim=1)
+        return probabilities
+
+    def fit(
+        self,
+        features: Features,
+        labels: np.ndarray,
+        *,
+        validation: tuple[Features, np.ndarray] | None = None,
+    ) -> Self:
+        """Train on the training part.
+
+        Parameters
+        ----------
+        features : mapping of str to ndarray (n, d) or Sequences
+            By modality. Rows of NaN and empty sequences are what a sample lacks.
+        labels : ndarray of int64, shape (n,)
+            0 to k-1.
+        validation : (features, labels), optional
+            What early stopping looks at.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no CUDA device where one was asked for, or the loss is not finite.
+        ValueError
+            If there are fewer than two samples to train on, or an option does not suit the
+            modalities.
+        """
+        from mmbench_joint.batches import Batches, samples
+
+        self.learnt_: dict[str, Any] = {
+            "modalities": list(features),
+            "widths": [_vectors(f).shape[1] for f in features.values()],
+            "classes": int(labels.max()) + 1,
+            "samples": len(labels),
+        }
+        fill = None if self.handles_missing else _means(features)
+        held = None
+        if validation is not None:
+            held = samples(self._ordered(validation[0])), validation[1]
+        self.network_, self.history_ = fit(
+            self._begin,
+            samples(list(features.values())),
+            labels,
+            options=self,
+            collate=Batches(self.modality_dropout, self.mixup, fill),
+            loss=self._loss,
+            validation=held,
+        )
+        return self
+
+    def predict_proba(self, features: Features) -> np.ndarray:
+        """Return class probabilities.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, k)
+        """
+        import torch
+
+        from mmbench_joint.batches import Batches, samples
+
+        torch.set_num_threads(self.threads)
+        given, collate, pieces = samples(self._ordered(features)), Batches(), []
+        with torch.inference_mode():
+            for start in range(0, len(given), self.batch_size):
+                batch = collate(given[start : start + self.batch_size], False)
+                outputs = self.network_(moved(batch, self.device))
+                pieces.append(self.probabilities(outputs).cpu())
+        predicted: np.ndarray = torch.cat(pieces).numpy()
+        return predicted
+
+    def save(self, folder: Path) -> None:
+        """Write weights and what else was learnt."""
+        from safetensors.torch import save_model
+
+        save_model(self.network_, str(Path(folder) / WEIGHTS))
+        (Path(folder) / LEARNT).write_text(json.dumps(self.learnt_), encoding="utf-8")
+
+    def load(self, folder: Path) -> Self:
+        """Read what `save` wrote, into a fusion of the same options."""
+        from safetensors.torch import load_model
+
+        self.learnt_ = json.loads((Path(folder) / LEARNT).read_text(encoding="utf-8"))
+        self.network_ = self.build()
+        load_model(self.network_, str(Path(folder) / WEIGHTS))
+        self.network_.to(self.device).eval()
+        return self
+
+    def _ordered(self, features: Features) -> "list[np.ndarray | Sequences]":
+        return [features[m] for m in self.learnt_["modalities"]]
+
+    def _begin(self) -> "Module":
+        self.network_ = self.build()
+        return self.network_
+
+    def _loss(
+        self, outputs: Any, batch: Any, labels: "Tensor | None", weights: "Tensor | None"
+    ) -> "Tensor":
+        """Return the mean loss of a batch, samples weighted by class and, if mixed, by share."""
+        import torch
+
+        assert labels is not None
+        training = self.network_.training
+        parts = [(labels, torch.ones(len(labels), device=labels.device))]
+        if "partner" in batch:
+            share = batch["share"]
+            parts = [(labels, share), (labels[batch["partner"]], 1 - share)]
+        total = torch.zeros((), device=labels.device)
+        counted = torch.zeros((), device=labels.device)
+        for truth, counts in parts:
+            if weights is not None:
+                counts = counts * weights[truth]
+            losses = self.objective(outputs, truth, self.label_smoothing if training else 0.0)
+            total = total + (counts * losses).sum()
+            counted = counted + counts.sum()
+        loss = total / counted
+        if training and self.l1:
+            matrices = [p for p in self.network_.parameters() if p.ndim > 1]
+            loss = loss + self.l1 * sum(p.abs().sum() for p in matrices)
+        return loss
+
+
+def cross_entropies(logits: "Tensor", labels: "Tensor", smoothing: float) -> "Tensor":
+    """Return the cross-entropy of each sample, (n,)."""
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+
+
+def _vectors(features: "np.ndarray | Sequences") -> np.ndarray:
+    """Return all vectors of a modality."""
+    return features if isinstance(features, np.ndarray) else features.values
+
+
+def _means(features: Features) -> "list[Tensor]":
+    """Return the mean of each modality's vectors."""
+    import torch
+
+    means = (_vectors(f).mean(axis=0) for f in features.values())
+    return [torch.as_tensor(mean, dtype=torch.float32) for mean in means]
