@@ -42,7 +42,14 @@ def mmbench_register_alignments(register: Any) -> None:
 @hookimpl
 def mmbench_register_fusions(register: Any) -> None:
     register("f-weighted", FWeighted, level="feature", trained=True, supervised=True)
-    register("trusted", Trusted, level="feature", trained=True, supervised=True, out_of_fold=True)
+    register(
+        "reliability-weighted",
+        ReliabilityWeighted,
+        level="feature",
+        trained=True,
+        supervised=True,
+        out_of_fold=True,
+    )
     register("flagged", Flagged, level="feature", handles_missing=True)
     register("joint-logistic", JointLogistic, level="joint")
 
@@ -203,10 +210,10 @@ class FWeighted:
         return np.hstack([self.weights_[m] * X for m, X in features.items()])
 
 
-class Trusted:
+class ReliabilityWeighted:
     """Concatenation, each modality multiplied by its head's out-of-fold accuracy."""
 
-    def fit(self, features: Any, labels: Any, *, out_of_fold: Any) -> Trusted:
+    def fit(self, features: Any, labels: Any, *, out_of_fold: Any) -> ReliabilityWeighted:
         self.weights_ = {m: np.mean(p.argmax(axis=1) == labels) for m, p in out_of_fold.items()}
         return self
 

@@ -180,7 +180,7 @@ def test_planted_leak_does_not_drown_a_true_signal(manifest: Block) -> None:
         ("memory", ["concat"], ["svm"], True),
         ("memory", ["concat", "stacking"], ["logistic-regression", "svm"], True),
         ("watched", [{"use": "stacking", "C": [0.1, 1.0]}], ["svm"], True),
-        ("watched", ["trusted"], ["logistic-regression"], True),
+        ("watched", ["reliability-weighted"], ["logistic-regression"], True),
     ],
 )
 def test_encoders_are_fitted_on_training_items_only(
@@ -237,7 +237,7 @@ EVERYTHING = {
     },
     "alignments": ["none", "principal", "discriminating"],
     "fusions": [
-        "concat", "f-weighted", "trusted", "mean-probability", "vote", "stacking",
+        "concat", "f-weighted", "reliability-weighted", "mean-probability", "vote", "stacking",
         "joint-logistic",
     ],
     "heads": ["logistic-regression", "svm", {"use": "random-forest", "n_estimators": 5}],
@@ -288,7 +288,7 @@ def test_test_samples_do_not_change_predictions(manifest: Block) -> None:
         "encoders": {"left": "discriminant", "right": "watched"},
         "alignments": "discriminating",
         "heads": ["svm", {"use": "random-forest", "n_estimators": 5}],
-        "exclude": [{"fusion": "trusted", "head": "svm"}],
+        "exclude": [{"fusion": "reliability-weighted", "head": "svm"}],
     }
     table = run(manifest(frame, split="part"), "plain", **matrix)
     relabelling = manifest(relabelled(frame, "test"), "relabelled", split="part")

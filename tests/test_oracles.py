@@ -330,7 +330,12 @@ def test_alignments_and_trained_fusions(manifest: Block) -> None:
 def test_fusion_fitted_on_out_of_fold_probabilities(manifest: Block) -> None:
     frame = wine()
     X, y = arrays(frame)
-    table = run(manifest(frame), fusions="trusted", heads="logistic-regression", split={"folds": 3})
+    table = run(
+        manifest(frame),
+        fusions="reliability-weighted",
+        heads="logistic-regression",
+        split={"folds": 3},
+    )
     spans = tuple(tuple(c) for c in modalities(frame).values())
     state = mmbench.derive_seed(0, None, "split")
     outer = StratifiedKFold(3, shuffle=True, random_state=state)
@@ -338,7 +343,7 @@ def test_fusion_fitted_on_out_of_fold_probabilities(manifest: Block) -> None:
         model = make_pipeline(
             StandardScaler(), Weighted(spans, held_out_accuracy), head("logistic-regression")
         )
-        row = only(table, fold=fold, fusion="trusted")
+        row = only(table, fold=fold, fusion="reliability-weighted")
         assert_equal(row, model.fit(X[train], y[train]), X[test])
 
 
