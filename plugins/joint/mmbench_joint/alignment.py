@@ -2,26 +2,23 @@
 
 # Options are read from annotations, which are not postponed here.
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
-from mmbench_training import Training, fit
+from mmbench_training import Kept, Training, fit
 from pydantic import Field
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-WEIGHTS, LEARNT = "network.safetensors", "learnt.json"
-
 
 @dataclass(kw_only=True, eq=False)
-class NetworkAlignment(Training, ABC):
+class NetworkAlignment(Kept, Training):
     """An alignment by a projection of each modality into one space, trained without labels.
 
     A subclass says how its network is built (`build`): ``forward`` returns the loss of a batch,
@@ -114,21 +111,10 @@ class NetworkAlignment(Training, ABC):
         """
         return self._outputs("embed", features)
 
-    def save(self, folder: Path) -> None:
-        """Write weights and what else was learnt."""
-        from safetensors.torch import save_model
-
-        save_model(self.network_, str(Path(folder) / WEIGHTS))
-        (Path(folder) / LEARNT).write_text(json.dumps(self.learnt_), encoding="utf-8")
-
     def load(self, folder: Path) -> Self:
         """Read what `save` wrote, into an alignment of the same options."""
-        from safetensors.torch import load_model
-
-        self.learnt_ = json.loads((Path(folder) / LEARNT).read_text(encoding="utf-8"))
-        self.network_ = self.build().double()
-        load_model(self.network_, str(Path(folder) / WEIGHTS))
-        self.network_.to(self.device).eval()
+        super().load(folder)
+        self.network_.double()
         return self
 
     @property

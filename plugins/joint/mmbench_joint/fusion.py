@@ -2,15 +2,13 @@
 
 # Options are read from annotations, which are not postponed here.
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
-from mmbench_training import Training, fit, moved
+from mmbench_training import Kept, Training, fit, moved
 from pydantic import Field
 
 if TYPE_CHECKING:
@@ -19,12 +17,11 @@ if TYPE_CHECKING:
 
     from mmbench import Sequences
 
-WEIGHTS, LEARNT = "network.safetensors", "learnt.json"
 Features = Mapping[str, "np.ndarray | Sequences"]
 
 
 @dataclass(kw_only=True, eq=False)
-class NetworkFusion(Training, ABC):
+class NetworkFusion(Kept, Training):
     """A network that learns fusion and classification together.
 
     A subclass says how the network is built (`build`); where it returns more than logits, also
@@ -152,23 +149,6 @@ class NetworkFusion(Training, ABC):
                 pieces.append(self.probabilities(outputs).cpu())
         predicted: np.ndarray = torch.cat(pieces).numpy()
         return predicted
-
-    def save(self, folder: Path) -> None:
-        """Write weights and what else was learnt."""
-        from safetensors.torch import save_model
-
-        save_model(self.network_, str(Path(folder) / WEIGHTS))
-        (Path(folder) / LEARNT).write_text(json.dumps(self.learnt_), encoding="utf-8")
-
-    def load(self, folder: Path) -> Self:
-        """Read what `save` wrote, into a fusion of the same options."""
-        from safetensors.torch import load_model
-
-        self.learnt_ = json.loads((Path(folder) / LEARNT).read_text(encoding="utf-8"))
-        self.network_ = self.build()
-        load_model(self.network_, str(Path(folder) / WEIGHTS))
-        self.network_.to(self.device).eval()
-        return self
 
     def _ordered(self, features: Features) -> "list[np.ndarray | Sequences]":
         return [features[m] for m in self.learnt_["modalities"]]

@@ -1,25 +1,21 @@
 """What all encoders of this plugin share: fitted by one loop, saved without pickles."""
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from mmbench_training import Training, cross_entropy, fit, moved
+from mmbench_training import Kept, Training, cross_entropy, fit, moved
 
 from mmbench import stage
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-WEIGHTS, LEARNT = "network.safetensors", "learnt.json"
-
 
 @dataclass(kw_only=True, eq=False)
-class NetworkEncoder(Training, ABC):
+class NetworkEncoder(Kept, Training):
     """An encoder whose embedding is a layer of a network trained on the training part.
 
     A subclass says what is learnt before training (`learn`), how the network is built (`build`),
@@ -119,20 +115,3 @@ class NetworkEncoder(Training, ABC):
                     pieces.append(features.float().cpu())
         embedded: np.ndarray = torch.cat(pieces).numpy()
         return embedded
-
-    def save(self, folder: Path) -> None:
-        """Write weights and what else was learnt."""
-        from safetensors.torch import save_model
-
-        save_model(self.network_, str(Path(folder) / WEIGHTS))
-        (Path(folder) / LEARNT).write_text(json.dumps(self.learnt_), encoding="utf-8")
-
-    def load(self, folder: Path) -> Self:
-        """Read what `save` wrote, into an encoder of the same options."""
-        from safetensors.torch import load_model
-
-        self.learnt_ = json.loads((Path(folder) / LEARNT).read_text(encoding="utf-8"))
-        self.network_ = self.build()
-        load_model(self.network_, str(Path(folder) / WEIGHTS))
-        self.network_.to(self.device).eval()
-        return self

@@ -3,7 +3,17 @@
 Nothing here imports torch before something is trained: a plan reads every plugin's options.
 """
 
+from mmbench_training.kept import Kept
 from mmbench_training.loop import Fitted, cross_entropy, fit, held_out, moved, reconstruction
 from mmbench_training.options import Training
 
-__all__ = ["Fitted", "Training", "cross_entropy", "fit", "held_out", "moved", "reconstruction"]
+__all__ = [
+    "Fitted",
+    "Kept",
+    "Training",
+    "cross_entropy",
+    "fit",
+    "held_out",
+    "moved",
+    "reconstruction",
+]
