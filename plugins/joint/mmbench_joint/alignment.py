@@ -2,7 +2,6 @@
 
 # Options are read from annotations, which are not postponed here.
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from pydantic import Field
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
 
 
 @dataclass(kw_only=True, eq=False)
@@ -65,10 +63,6 @@ class NetworkAlignment(Kept, Training):
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     patience: Annotated[int, Field(ge=0)] = 20
     mixed_precision: bool = False
-
-    @abstractmethod
-    def build(self) -> "Module":
-        """Return the network with initial weights, from the options and ``learnt_``."""
 
     def fit(self, features: Mapping[str, np.ndarray], labels: np.ndarray | None = None) -> Self:
         """Fit on the training part.

@@ -2,7 +2,6 @@
 
 # Options are read from annotations, which are not postponed here.
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -66,10 +65,6 @@ class NetworkFusion(Kept, Training):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     modality_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.0
-
-    @abstractmethod
-    def build(self) -> "Module":
-        """Return the network with initial weights, from the options and ``learnt_``."""
 
     def objective(self, outputs: Any, labels: "Tensor", smoothing: float) -> "Tensor":
         """Return the loss of each sample, (n,); ``smoothing`` is 0 but in training."""

@@ -11,7 +11,7 @@ from mmbench_training import Kept, Training, cross_entropy, fit, moved
 from mmbench import stage
 
 if TYPE_CHECKING:
-    from torch.nn import Module
+    pass
 
 
 @dataclass(kw_only=True, eq=False)
@@ -37,10 +37,6 @@ class NetworkEncoder(Kept, Training):
     @abstractmethod
     def learn(self, items: Sequence[Any]) -> dict[str, Any]:
         """Return what is learnt of the training items before training, as JSON holds it."""
-
-    @abstractmethod
-    def build(self) -> "Module":
-        """Return the network with initial weights, from the options and ``learnt_``."""
 
     @abstractmethod
     def prepare(self, items: Sequence[Any]) -> Sequence[Any]:
