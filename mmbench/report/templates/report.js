@@ -61,7 +61,10 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", choose);
   form.addEventListener("change", choose);
-  form.addEventListener("reset", () => setTimeout(choose));
+  form.elements.all.addEventListener("click", () => {
+    form.reset();
+    choose();
+  });
   form.hidden = false;
   choose();
 })();
