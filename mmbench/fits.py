@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from mmbench.choices import Choice, adjusted
-from mmbench.components import Components, Rows
+from mmbench.components import Rows
 from mmbench.matrix import Cell
+from mmbench.measures import Measures
 from mmbench.options import build
 from mmbench.pipeline import is_calibrated
 from mmbench.searchspace import Drawn
@@ -49,7 +50,7 @@ class Candidate:
         return choice.name
 
 
-class Fits(Components):
+class Fits(Measures):
     """Adds the jobs that fit: alignments, fusions and heads, out of fold and tuned where asked."""
 
     def __init__(self, metrics: Sequence[Choice], device: str) -> None:
@@ -102,6 +103,19 @@ class Fits(Components):
         key = self._fuse(chain, component, spec, inputs, rows, head)
         part = {"modality": "fused", "from": key, "array": "values", "standardise": False}
         return {**spec, "parts": [part], "impute": True, "sequences": False}, [key]
+
+    def _given(
+        self, candidate: Candidate, rows: Rows, *others: np.ndarray
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the same of the training part and other rows: as distances, where they will do.
+
+        Not of what an alignment or a trained fusion has made of embeddings, which serves few cells.
+        """
+        chain, fusion = candidate.chain, candidate.chain.fusion
+        made = self._features(chain, rows, candidate.head)
+        if chain.alignment is not None or (fusion is not None and fusion.entry.trained):
+            return made
+        return self.measured(made, chain.encoders, fusion, candidate.head, rows, *others)
 
     def _align(
         self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows
@@ -157,7 +171,7 @@ class Fits(Components):
             pooled = self.cross_fit(candidates, rows, tuned)
         variants, inputs = [], [pooled]
         for candidate in candidates:
-            features, needs = self._features(candidate.chain, rows, candidate.head)
+            features, needs = self._given(candidate, rows, rows.test, rows.validation)
             variants.append({"features": features, **self._classifier(candidate)})
             inputs += needs
         spec = {
@@ -218,7 +232,7 @@ class Fits(Components):
         for candidate in candidates:
             folds = []
             for inner in self.inner_folds(rows):
-                features, needs = self._features(candidate.chain, inner, candidate.head)
+                features, needs = self._given(candidate, inner, inner.test)
                 folds.append(features)
                 inputs += needs
             variants.append({"folds": folds, "head": self._classifier(candidate)["head"]})
@@ -277,7 +291,7 @@ class Fits(Components):
         for candidate in candidates:
             features = []
             for fold in folds:
-                made, needs = self._features(candidate.chain, fold, candidate.head)
+                made, needs = self._given(candidate, fold, fold.test)
                 features.append(made)
                 inputs += needs
             tried.append(

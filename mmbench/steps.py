@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench import splits
+from mmbench import distances, splits
 from mmbench.embedding import embed, keep_history
 from mmbench.errors import PluginError
 from mmbench.metrics import evaluate
@@ -75,7 +75,12 @@ def features(
 def fused_vectors(
     spec: Mapping[str, Any], workshop: Workshop, sparse: bool, *rowsets: np.ndarray
 ) -> list[Matrix]:
-    """Return the fused features, dense unless the head takes sparse ones."""
+    """Return the fused features, dense unless the head takes sparse ones.
+
+    As `distances.Distances` where the plan has had them measured.
+    """
+    if "measured" in spec:
+        return distances.read(spec, workshop, [workshop.array(spec["train"]), *rowsets])
     fusion = spec["fusion"]
     built = workshop.build(fusion) if fusion else None
     made = []
@@ -360,6 +365,14 @@ def _tune(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
     writer.meta["history"] = trials.history
 
 
+def _distances(
+    spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock
+) -> None:
+    """Measure distances; see `mmbench.distances`."""
+    with clock.phase("fit"):
+        distances.store(spec, workshop, writer)
+
+
 def _time(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     """Time a part of a combination; see `mmbench.measurement`."""
     from mmbench.measurement.measure import measure
@@ -375,6 +388,7 @@ STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] =
     "embed": embed,
     "align": _align,
     "fuse": _fuse,
+    "distances": _distances,
     "fit": _fit,
     "cross_fit": _cross_fit,
     "decide": _decide,

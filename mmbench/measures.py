@@ -1,0 +1,92 @@
+"""Plans which fits are given distances in place of vectors, and the jobs that measure them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mmbench.choices import Choice
+from mmbench.components import Components, Rows
+from mmbench.options import build
+
+MOST_BYTES = 2**30
+"""The most that one modality's distances may take in the store."""
+
+Weights = dict[str, float]
+
+
+class Measures(Components):
+    """Adds the jobs that measure distances."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._weights: dict[tuple[Choice, tuple[str, ...]], Weights | None] = {}
+
+    def measured(
+        self,
+        features: tuple[dict[str, Any], list[str]],
+        encoders: tuple[Choice, ...],
+        fusion: Choice | None,
+        head: Choice | None,
+        rows: Rows,
+        *others: np.ndarray,
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return a chain's features, and the jobs that they are read from, as distances.
+
+        Unchanged where a head cannot do with distances, or they cannot be added up from those of
+        the modalities' dense embeddings, or would take more than `MOST_BYTES`.
+
+        Parameters
+        ----------
+        features : tuple
+            The spec of the features, and the jobs that it reads.
+        encoders : tuple of Choice
+            Whose embeddings they are.
+        """
+        spec, needs = features
+        asked = np.concatenate(others)
+        size = 8 * len(rows.train) * (len(rows.train) + len(asked))
+        if (
+            head is None
+            or not head.takes_distances
+            or any(encoder.entry.sparse for encoder in encoders)
+            or spec["sequences"]
+            or not spec["impute"]
+            or size > MOST_BYTES
+        ):
+            return features
+        weights = self._of(fusion, tuple(part["modality"] for part in spec["parts"]))
+        if weights is None:
+            return features
+        key = self.graph.array(asked)
+        made = []
+        for part, encoder, need in zip(spec["parts"], encoders, needs, strict=True):
+            modality = part["modality"]
+            job = {**spec, "parts": [part], "fusion": None, "modality": modality, "others": key}
+            label = f"measure {rows.samples.name}.{modality} with {encoder.name}"
+            made.append([self.graph.add("distances", label, [need], job), weights[modality]])
+        return {**spec, "measured": made, "others": key}, [job for job, _ in made]
+
+    def _of(self, fusion: Choice | None, modalities: tuple[str, ...]) -> Weights | None:
+        """Return the weights of the modalities' vectors in the fused ones, where it tells them."""
+        if fusion is None:
+            return dict.fromkeys(modalities, 1.0)
+        known = (fusion, modalities)
+        if known not in self._weights:
+            self._weights[known] = _told(fusion, modalities)
+        return self._weights[known]
+
+
+def _told(fusion: Choice, modalities: tuple[str, ...]) -> Weights | None:
+    given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2}
+    try:
+        built = build(fusion.entry, fusion.params, given)
+        told = built.distance_weights(modalities) if hasattr(built, "distance_weights") else None
+        weights = None if told is None else {m: float(told[m]) for m in modalities}
+    except (Exception, SystemExit):  # it is given vectors, and tells its mistake of them
+        return None
+    if weights is None or not all(0 < w < math.inf for w in weights.values()):
+        return None
+    return weights
