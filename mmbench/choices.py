@@ -150,6 +150,4 @@ def _choose(
         trace = traceback.format_exc()
         asks = accepted.asks
         return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
-    return Choice(
-        entry, params, standardise, accepted.asks, canonical(key), facts, by_distances
-    )
+    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts, by_distances)

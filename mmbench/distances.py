@@ -15,14 +15,21 @@ from typing import Any, Self
 
 import numpy as np
 
+from mmbench.scratch import Scratch
 from mmbench.store import Writer
 from mmbench.workshop import Workshop
 
 BLOCK = 128
 """How many rows are worked on at once, so that they stay in the processor's cache."""
 
-KEPT_BYTES = 2**28
+COLUMNS = 2048
+"""How many columns are measured at once, so that wide vectors are not copied whole."""
+
+KEPT_BYTES = 2**27
 """What the kernels that a table keeps may take together."""
+
+SCRATCH = Scratch(2**29)
+"""What a process works in."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Table:
         first, *others = self.parts
         if not others and first.weight == 1:
             return first.squared
-        total = np.empty(first.squared.shape)
+        total = SCRATCH.empty(first.squared.shape)
         for rows in _blocks(len(total)):
             np.multiply(first.squared[rows], first.weight**2, out=total[rows])
             for part in others:
@@ -97,7 +104,7 @@ class Table:
         if key in self._kernels:
             self._kernels.move_to_end(key)
             return self._kernels[key]
-        made = np.empty((len(rows), len(columns)))
+        made = SCRATCH.empty((len(rows), len(columns)))
         for block, values in self.distances(rows, columns):
             values *= -gamma
             np.exp(values, out=made[block])
@@ -126,13 +133,10 @@ class Distances:
     @classmethod
     def of(cls, train: np.ndarray, *others: np.ndarray) -> list[Self]:
         """Measure dense vectors (n, d): those of the training part, then any others."""
-        rows = np.concatenate([train, *others])
-        squared = np.empty((len(rows), len(train)))
-        means, spreads = measure(train, rows, squared)
-        return cls.parted(
-            Table([Measured(squared, means, spreads, train.shape[1])]),
-            [len(train), *map(len, others)],
-        )
+        parts = [train, *others]
+        squared = SCRATCH.empty((sum(map(len, parts)), len(train)))
+        measured = Measured(squared, *measure(parts, squared), train.shape[1])
+        return cls.parted(Table([measured]), [len(part) for part in parts])
 
     @classmethod
     def parted(cls, table: Table, sizes: Sequence[int]) -> list[Self]:
@@ -168,43 +172,47 @@ class Distances:
     def gaussian(self, train: Self, gamma: float) -> np.ndarray:
         """Return ``exp(-gamma * squared distance)`` (n, m), float64 and read-only.
 
-        The last ones asked for are kept, up to 256 MiB of them.
+        The last ones asked for are kept, up to 128 MiB of them.
         """
         return self._table.kernel(self._rows, train._rows, gamma)
 
 
-def measure(
-    train: np.ndarray, rows: np.ndarray, squared: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Measure vectors (n, d), the first of which are the training part's (n_train, d).
+def measure(parts: Sequence[np.ndarray], squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Measure vectors (n, d): those of the training part (n_train, d), then any others.
 
-    Both are moved to the training part's mean first, which changes no distance and keeps the
+    All are moved to the training part's mean first, which changes no distance and keeps the
     difference of large squares exact.
 
     Parameters
     ----------
-    train, rows : ndarray of float64
+    parts : sequence of ndarray of float64, shape (n_part, d)
+        Consecutive parts of the samples, the training part first.
     squared : ndarray of float64, shape (n, n_train)
-        Filled with the squared distances, some rows at a time.
+        Is filled with the squared distances.
 
     Returns
     -------
     means, spreads : ndarray of float64, shape (n,)
         As in `Measured`.
     """
-    origin = train.mean(axis=0)
-    centred = train - origin
-    lengths = np.einsum("ij,ij->i", centred, centred)
-    for block in _blocks(len(rows)):
-        given, into = rows[block] - origin, squared[block]
-        np.matmul(given, centred.T, out=into)
-        into *= -2
-        into += lengths
-        into += np.einsum("ij,ij->i", given, given)[:, None]
-        np.maximum(into, 0, out=into)
+    train = parts[0]
+    means = np.concatenate([part.mean(axis=1) for part in parts])[:, None]
+    spreads = np.zeros(len(means))
+    for columns in _blocks(train.shape[1], COLUMNS):
+        rows = np.concatenate([part[:, columns] for part in parts])
+        spreads += ((rows - means) ** 2).sum(axis=1)
+        rows -= train[:, columns].mean(axis=0)
+        lengths = np.einsum("ij,ij->i", rows, rows)[:, None]
+        ones = np.ones_like(lengths)
+        left = np.hstack([rows, lengths, ones])
+        right = np.hstack([-2 * rows[: len(train)], ones[: len(train)], lengths[: len(train)]])
+        for block in _blocks(len(left)):  # |x|^2 - 2 xy + |y|^2 as one product
+            product = np.maximum(left[block] @ right.T, 0)
+            if columns.start:
+                product += squared[block]
+            squared[block] = product
     np.fill_diagonal(squared, 0)
-    means = rows.mean(axis=1)
-    return means, ((rows - means[:, None]) ** 2).sum(axis=1)
+    return means[:, 0], spreads
 
 
 def store(spec: Mapping[str, Any], workshop: Workshop, writer: Writer) -> None:
@@ -213,13 +221,13 @@ def store(spec: Mapping[str, Any], workshop: Workshop, writer: Writer) -> None:
     from mmbench.steps import features
 
     made = features(spec, workshop, workshop.array(spec["others"]))
-    train, others = (to_dense(part[spec["modality"]]) for part in made)
-    rows = np.concatenate([train, others])
-    squared = writer.memmap("squared", (len(rows), len(train)), np.float64)
-    means, spreads = measure(train, rows, squared)
+    parts = [to_dense(part[spec["modality"]]) for part in made]
+    n_train, width = parts[0].shape
+    squared = writer.memmap("squared", (sum(map(len, parts)), n_train), np.float64)
+    means, spreads = measure(parts, squared)
     writer.save("means", means)
     writer.save("spreads", spreads)
-    writer.meta["width"] = train.shape[1]
+    writer.meta["width"] = width
 
 
 def read(
@@ -228,17 +236,15 @@ def read(
     """Return the training part and further sets of rows, each of which was measured."""
     parts = []
     for key, weight in spec["measured"]:
-        artefact = workshop.store.open(key)
-        arrays = (artefact.array(name) for name in ("squared", "means", "spreads"))
-        parts.append(Measured(*arrays, artefact.meta["width"], weight))
+        stored = workshop.store.open(key)
+        squared, means, spreads = map(stored.array, ("squared", "means", "spreads"))
+        parts.append(Measured(squared, means, spreads, stored.meta["width"], weight))
     known = np.concatenate([workshop.array(spec["train"]), workshop.array(spec["others"])])
     order = np.argsort(known)
     table = Table(parts)
-    return [
-        Distances(table, order[np.searchsorted(known, rows, sorter=order)]) for rows in rowsets
-    ]
+    return [Distances(table, order[np.searchsorted(known, rows, sorter=order)]) for rows in rowsets]
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    for start in range(0, n, BLOCK):
-        yield slice(start, start + BLOCK)
+def _blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

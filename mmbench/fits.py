@@ -105,17 +105,18 @@ class Fits(Measures):
         return {**spec, "parts": [part], "impute": True, "sequences": False}, [key]
 
     def _given(
-        self, candidate: Candidate, rows: Rows, *others: np.ndarray
+        self, candidate: Candidate, rows: Rows, *others: np.ndarray, once: bool = False
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return the same of the training part and other rows: as distances, where they will do.
+        """Return the same of the training part and others, as distances where these will do.
 
-        Not of what an alignment or a trained fusion has made of embeddings, which serves few cells.
+        ``once`` says that no other job reads them.
         """
         chain, fusion = candidate.chain, candidate.chain.fusion
         made = self._features(chain, rows, candidate.head)
-        if chain.alignment is not None or (fusion is not None and fusion.entry.trained):
-            return made
-        return self.measured(made, chain.encoders, fusion, candidate.head, rows, *others)
+        learnt = chain.alignment is not None or (fusion is not None and fusion.entry.trained)
+        return self.measured(
+            made, chain.encoders, fusion, candidate.head, rows, *others, shared=not (learnt or once)
+        )
 
     def _align(
         self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows
@@ -232,7 +233,7 @@ class Fits(Measures):
         for candidate in candidates:
             folds = []
             for inner in self.inner_folds(rows):
-                features, needs = self._given(candidate, inner, inner.test)
+                features, needs = self._given(candidate, inner, inner.test, once=True)
                 folds.append(features)
                 inputs += needs
             variants.append({"folds": folds, "head": self._classifier(candidate)["head"]})

@@ -11,8 +11,14 @@ from mmbench.choices import Choice
 from mmbench.components import Components, Rows
 from mmbench.options import build
 
-MOST_BYTES = 2**30
+STORED_BYTES = 2**28
 """The most that one modality's distances may take in the store."""
+
+MOST_BYTES = 2**30
+"""The most that a fit's distances may take in memory."""
+
+Features = tuple[dict[str, Any], list[str]]
+"""The spec of features, and the jobs that they are read from."""
 
 Weights = dict[str, float]
 
@@ -26,48 +32,55 @@ class Measures(Components):
 
     def measured(
         self,
-        features: tuple[dict[str, Any], list[str]],
+        features: Features,
         encoders: tuple[Choice, ...],
         fusion: Choice | None,
         head: Choice | None,
         rows: Rows,
         *others: np.ndarray,
-    ) -> tuple[dict[str, Any], list[str]]:
-        """Return a chain's features, and the jobs that they are read from, as distances.
+        shared: bool,
+    ) -> Features:
+        """Return the same as distances, where the head takes them and the data allow it.
 
-        Unchanged where a head cannot do with distances, or they cannot be added up from those of
-        the modalities' dense embeddings, or would take more than `MOST_BYTES`.
+        Embeddings must be dense, and the samples few enough for n². Distances are stored per
+        modality where several fits share them: where these are embeddings as encoders made them,
+        and the fusion tells how their distances add up. Else the fit measures the fused vectors
+        itself.
 
         Parameters
         ----------
         features : tuple
             The spec of the features, and the jobs that it reads.
-        encoders : tuple of Choice
-            Whose embeddings they are.
+        encoders, fusion, head
+            What they are made by, and made for.
+        rows : Rows
+            Whose training part the head is fitted to.
+        *others : ndarray of int
+            Rows that it predicts.
+        shared : bool
+            Whether the features are embeddings of which other fits make use.
         """
         spec, needs = features
         asked = np.concatenate(others)
         size = 8 * len(rows.train) * (len(rows.train) + len(asked))
-        if (
-            head is None
-            or not head.takes_distances
-            or any(encoder.entry.sparse for encoder in encoders)
-            or spec["sequences"]
-            or not spec["impute"]
-            or size > MOST_BYTES
-        ):
+        if head is None or not head.takes_distances or size > MOST_BYTES:
             return features
-        weights = self._of(fusion, tuple(part["modality"] for part in spec["parts"]))
+        if any(encoder.entry.sparse for encoder in encoders):
+            return features
+        weights = None
+        if shared and size <= STORED_BYTES and spec["impute"] and not spec["sequences"]:
+            weights = self._of(fusion, tuple(part["modality"] for part in spec["parts"]))
         if weights is None:
-            return features
+            return {**spec, "measured": []}, needs
         key = self.graph.array(asked)
-        made = []
+        jobs, measured = [], []
         for part, encoder, need in zip(spec["parts"], encoders, needs, strict=True):
             modality = part["modality"]
             job = {**spec, "parts": [part], "fusion": None, "modality": modality, "others": key}
             label = f"measure {rows.samples.name}.{modality} with {encoder.name}"
-            made.append([self.graph.add("distances", label, [need], job), weights[modality]])
-        return {**spec, "measured": made, "others": key}, [job for job, _ in made]
+            jobs.append(self.graph.add("distances", label, [need], job))
+            measured.append([jobs[-1], weights[modality]])
+        return {**spec, "measured": measured, "others": key}, jobs
 
     def _of(self, fusion: Choice | None, modalities: tuple[str, ...]) -> Weights | None:
         """Return the weights of the modalities' vectors in the fused ones, where it tells them."""

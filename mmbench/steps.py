@@ -77,17 +77,19 @@ def fused_vectors(
 ) -> list[Matrix]:
     """Return the fused features, dense unless the head takes sparse ones.
 
-    As `distances.Distances` where the plan has had them measured.
+    As `distances.Distances` where the head takes them: from the store, or measured here.
     """
-    if "measured" in spec:
+    if spec.get("measured"):
         return distances.read(spec, workshop, [workshop.array(spec["train"]), *rowsets])
     fusion = spec["fusion"]
     built = workshop.build(fusion) if fusion else None
-    made = []
-    for given in features(spec, workshop, *rowsets):
-        vectors = fuse(built, given, accepts_sparse=bool(fusion and fusion["sparse"]))
-        made.append(vectors if sparse else to_dense(vectors))
-    return made
+    made = [
+        fuse(built, given, accepts_sparse=bool(fusion and fusion["sparse"]))
+        for given in features(spec, workshop, *rowsets)
+    ]
+    if "measured" in spec:
+        return distances.Distances.of(*map(to_dense, made))
+    return made if sparse else list(map(to_dense, made))
 
 
 def _all_rows(spec: Mapping[str, Any], workshop: Workshop) -> tuple[np.ndarray, np.ndarray]:
@@ -365,9 +367,7 @@ def _tune(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
     writer.meta["history"] = trials.history
 
 
-def _distances(
-    spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock
-) -> None:
+def _distances(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     """Measure distances; see `mmbench.distances`."""
     with clock.phase("fit"):
         distances.store(spec, workshop, writer)
