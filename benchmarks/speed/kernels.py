@@ -241,9 +241,10 @@ def main() -> None:
         "classes: `mmbench.run` with an empty store, one job at a time, against scikit-learn's "
         "`SVC` on the concatenated embeddings of each pair, calibrated alike (`python -m "
         "benchmarks.speed.kernels`). One thread each; medians over rounds taken by turns, with "
-        "the range of the ratio. Every predicted class is the same. `solver_s` is what "
-        "libsvm alone takes of mmbench's time, estimated from one pair's fits on kernels made beforehand: with "
-        "everything else free, the ratio would be `ratio_of_solver`."
+        "the range of the ratio; `ratio_cpu` is that of processor seconds. Every predicted class "
+        "is the same. `solver_s` is what libsvm alone takes of mmbench's time, estimated from one "
+        "pair's fits on kernels made beforehand: with everything else free, the ratio would be "
+        "`ratio_of_solver`."
     )
     table = pd.DataFrame(rows)
     write("kernels", "cpu", table, table, text, asked.out)
