@@ -61,7 +61,7 @@ class Components:
         device = self.device if "device" in choice.asks else None
         options = {k: v.name if isinstance(v, Path) else v for k, v in choice.complete.items()}
         identity = [choice.entry.plugin.identity, choice.weights, options, device]
-        return {
+        told = {
             "sort": choice.entry.sort,
             "name": choice.name,
             "params": json.loads(canonical(choice.chosen)),
@@ -70,6 +70,7 @@ class Components:
             "over_time": choice.over_time,
             "identity": hashlib.sha256(canonical(identity).encode()).hexdigest()[:16],
         }
+        return told | ({"finetune": cell.finetune} if "finetune" in choice.asks else {})
 
     def labels(self, rows: Rows, positions: np.ndarray) -> str:
         """Return the array of some samples' labels."""
@@ -118,15 +119,31 @@ class Components:
                         spec[f"{name}_labels"] = self.labels(rows, positions)
         missing = samples.missing(modality)
         hidden = {
+            **self._source(samples),
+            "missing": self.graph.array(missing) if missing.any() else None,
+        }
+        return self.graph.add("embed", label, [], spec, hidden)
+
+    def items(self, choice: Choice, modality: str, cell: Cell, samples: Samples) -> dict[str, Any]:
+        """Return what gives a modality's items to a fusion that trains its encoder."""
+        return {
+            "encoder": self.component(choice, cell, f"encoder.{modality}", None),
+            "samples": {
+                "identity": [self.fingerprint(samples, modality), samples.ids_hash],
+                "params": self._source(samples),
+            },
+        }
+
+    def _source(self, samples: Samples) -> dict[str, Any]:
+        """Return where a worker finds samples: the dataset, and which of its rows."""
+        return {
             "dataset": {
                 "use": samples.spec.entry.name,
                 "name": samples.name,
                 "params": json.loads(canonical(samples.spec.params)),
             },
             "rows": self.graph.array(samples.rows),
-            "missing": self.graph.array(missing) if missing.any() else None,
         }
-        return self.graph.add("embed", label, [], spec, hidden)
 
     def fingerprint(self, samples: Samples, modality: str) -> str:
         """Return what changes with a modality's content."""
