@@ -15,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from mmbench.pipeline import Clock, to_dense
 from mmbench.scratch import Scratch
 from mmbench.store import Writer
 from mmbench.workshop import Workshop
@@ -215,16 +216,16 @@ def measure(parts: Sequence[np.ndarray], squared: np.ndarray) -> tuple[np.ndarra
     return means[:, 0], spreads
 
 
-def store(spec: Mapping[str, Any], workshop: Workshop, writer: Writer) -> None:
-    """Measure one modality's features and store what `Measured` holds."""
-    from mmbench.pipeline import to_dense
+def store(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    """Measure one modality's features and store what `Measured` holds: a job."""
     from mmbench.steps import features
 
-    made = features(spec, workshop, workshop.array(spec["others"]))
-    parts = [to_dense(part[spec["modality"]]) for part in made]
-    n_train, width = parts[0].shape
-    squared = writer.memmap("squared", (sum(map(len, parts)), n_train), np.float64)
-    means, spreads = measure(parts, squared)
+    with clock.phase("fit"):
+        made = features(spec, workshop, workshop.array(spec["others"]))
+        parts = [to_dense(part[spec["modality"]]) for part in made]
+        n_train, width = parts[0].shape
+        squared = writer.memmap("squared", (sum(map(len, parts)), n_train), np.float64)
+        means, spreads = measure(parts, squared)
     writer.save("means", means)
     writer.save("spreads", spreads)
     writer.meta["width"] = width

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
+from mmbench.config import FROZEN
+from mmbench.graph import Shared
 from mmbench.matrix import Cell
 from mmbench.measures import Measures
 from mmbench.options import build
@@ -29,6 +29,13 @@ class Chain:
     fusion: Choice | None = None
 
     @property
+    def setting(self) -> tuple[Any, ...]:
+        """All that its features depend on besides their rows."""
+        return (
+            self.modalities, self.encoders, self.alignment, self.fusion, *self.cell.setting
+        )  # fmt: skip
+
+    @property
     def supervised(self) -> bool:
         """Whether features are fitted with labels, so that a head over them would be too sure."""
         steps = [*self.encoders, self.alignment, self.fusion]
@@ -42,6 +49,11 @@ class Candidate:
     chain: Chain
     head: Choice | None
     drawn: Drawn = field(default_factory=dict)
+
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """All that it depends on besides its rows."""
+        return self.chain.setting, self.head
 
     @property
     def name(self) -> str:
@@ -58,6 +70,9 @@ class Fits(Measures):
         self.metrics = metrics
         self._calibrated: dict[Choice, bool] = {}
         self._adjusted: dict[Any, list[tuple[Drawn, Choice | None, Choice | None]]] = {}
+        self._made: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
+        self._measured: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
+        self._keys: dict[tuple[Any, ...], str] = {}
 
     # --- steps ---------------------------------------------------------------------------------
 
@@ -68,20 +83,33 @@ class Fits(Measures):
 
         Steps that are fitted are jobs of their own; a fusion that is not is applied by the reader.
         """
+        known = (*_depends_on(chain, head), rows)
+        if known not in self._made:
+            spec, inputs = self._make_features(chain, rows, head)
+            self._made[known] = Shared(spec), inputs
+        return self._made[known]
+
+    def _make_features(
+        self, chain: Chain, rows: Rows, head: Choice | None
+    ) -> tuple[dict[str, Any], list[str]]:
         cell, fusion = chain.cell, chain.fusion
         sequences = fusion is not None and fusion.entry.sequences
-        inputs = [
-            self.embed(
+        inputs: list[str] = []
+        parts: list[dict[str, Any]] = []
+        for modality, encoder in zip(chain.modalities, chain.encoders, strict=True):
+            if cell.trains_encoders and encoder.can_be_tuned:
+                items = self.items(encoder, modality, cell, rows.samples)
+                parts.append({"modality": modality, "items": items})
+                continue
+            key = self.embed(
                 encoder, modality, cell, rows, sequences=sequences and encoder.gives_sequences
             )
-            for modality, encoder in zip(chain.modalities, chain.encoders, strict=True)
-        ]
+            stored = {"from": key, "array": "values", "standardise": encoder.standardise}
+            parts.append({"modality": modality, **stored})
+            inputs.append(key)
         keeps_missing = fusion is not None and fusion.entry.handles_missing
         spec: dict[str, Any] = {
-            "parts": [
-                {"modality": m, "from": key, "array": "values", "standardise": e.standardise}
-                for m, e, key in zip(chain.modalities, chain.encoders, inputs, strict=True)
-            ],
+            "parts": parts,
             "missing": cell.missing if cell.missing in ("zero", "skip") else "mean",
             "impute": chain.alignment is not None or not keeps_missing,
             "sequences": sequences,
@@ -105,18 +133,25 @@ class Fits(Measures):
         return {**spec, "parts": [part], "impute": True, "sequences": False}, [key]
 
     def _given(
-        self, candidate: Candidate, rows: Rows, *others: np.ndarray, once: bool = False
+        self, candidate: Candidate, rows: Rows, *, outer: bool = False, once: bool = False
     ) -> tuple[dict[str, Any], list[str]]:
-        """Return the same of the training part and others, as distances where these will do.
+        """Return the same, as distances where these will do.
 
-        ``once`` says that no other job reads them.
+        ``outer`` says that the validation part is predicted, too, ``once`` that no other job
+        reads them.
         """
-        chain, fusion = candidate.chain, candidate.chain.fusion
-        made = self._features(chain, rows, candidate.head)
-        learnt = chain.alignment is not None or (fusion is not None and fusion.entry.trained)
-        return self.measured(
-            made, chain.encoders, fusion, candidate.head, rows, *others, shared=not (learnt or once)
-        )
+        chain, fusion, head = candidate.chain, candidate.chain.fusion, candidate.head
+        made = self._features(chain, rows, head)
+        if head is None or not head.takes_distances:
+            return made
+        known = (*_depends_on(chain, head), rows, outer, once)
+        if known not in self._measured:
+            others = [rows.test, rows.validation] if outer else [rows.test]
+            learnt = chain.alignment is not None or (fusion is not None and fusion.entry.trained)
+            self._measured[known] = self.measured(
+                made, chain.encoders, fusion, rows, others, shared=not (learnt or once)
+            )
+        return self._measured[known]
 
     def _align(
         self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows
@@ -160,6 +195,14 @@ class Fits(Measures):
 
     def fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
         """Add the job that fits a head, or a joint fusion, to the training part and predicts."""
+        if chain.fusion is not None:  # no two cells need the same
+            return self._fit(chain, head, rows)
+        known = ("fit", chain.setting, head, rows)
+        if known not in self._keys:
+            self._keys[known] = self._fit(chain, head, rows)
+        return self._keys[known]
+
+    def _fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
         samples = rows.samples
         candidates = self.candidates(chain, head)
         tuned = self.tune(candidates, rows)
@@ -167,12 +210,11 @@ class Fits(Measures):
         if head is not None and (chain.supervised or rows.groups is not None):
             calibrated = self._needs_calibration(candidates[0].head or head)
         pooled = None
-        on_validation = np.isin(samples.labels[rows.validation], samples.labels[rows.train]).any()
-        if head is not None and calibrated and chain.supervised and not on_validation:
+        if head is not None and calibrated and chain.supervised and rows.validating is None:
             pooled = self.cross_fit(candidates, rows, tuned)
         variants, inputs = [], [pooled]
         for candidate in candidates:
-            features, needs = self._given(candidate, rows, rows.test, rows.validation)
+            features, needs = self._given(candidate, rows, outer=True)
             variants.append({"features": features, **self._classifier(candidate)})
             inputs += needs
         spec = {
@@ -216,7 +258,7 @@ class Fits(Measures):
 
     def _needs_calibration(self, head: Choice) -> bool:
         if head not in self._calibrated:
-            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2}
+            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
             try:
                 self._calibrated[head] = not is_calibrated(build(head.entry, head.params, given))
             except (Exception, SystemExit):  # it will fail again, and be told, where it is fitted
@@ -227,13 +269,19 @@ class Fits(Measures):
         self, candidates: Sequence[Candidate], rows: Rows, tuned: str | None = None
     ) -> str:
         """Add the out-of-fold probabilities of a head, all that was fitted refitted per fold."""
+        known = ("cross_fit", *(c.setting for c in candidates), rows, tuned)
+        if known not in self._keys:
+            self._keys[known] = self._cross_fit(candidates, rows, tuned)
+        return self._keys[known]
+
+    def _cross_fit(self, candidates: Sequence[Candidate], rows: Rows, tuned: str | None) -> str:
         chain, head = candidates[0].chain, candidates[0].head
         assert head is not None
         variants, inputs = [], []
         for candidate in candidates:
             folds = []
             for inner in self.inner_folds(rows):
-                features, needs = self._given(candidate, inner, inner.test, once=True)
+                features, needs = self._given(candidate, inner, once=True)
                 folds.append(features)
                 inputs += needs
             variants.append({"folds": folds, "head": self._classifier(candidate)["head"]})
@@ -271,7 +319,9 @@ class Fits(Measures):
                 )
             ]
         return [
-            Candidate(replace(chain, fusion=fusion), chosen, drawn)
+            Candidate(
+                chain if fusion is chain.fusion else replace(chain, fusion=fusion), chosen, drawn
+            )
             for drawn, fusion, chosen in self._adjusted[known]
         ]
 
@@ -282,17 +332,20 @@ class Fits(Measures):
         """
         if not candidates[0].drawn:
             return None
+        known = ("tune", *(c.setting for c in candidates), rows)
+        if known not in self._keys:
+            self._keys[known] = self._tune(candidates, rows)
+        return self._keys[known]
+
+    def _tune(self, candidates: Sequence[Candidate], rows: Rows) -> str:
         chain, inputs = candidates[0].chain, []
         cell, samples = chain.cell, rows.samples
-        known = rows.validation[
-            np.isin(samples.labels[rows.validation], samples.labels[rows.train])
-        ]
-        folds = [replace(rows, test=known)] if len(known) else self.inner_folds(rows)
+        folds = [rows.validating] if rows.validating else self.inner_folds(rows)
         tried = []
         for candidate in candidates:
             features = []
             for fold in folds:
-                made, needs = self._given(candidate, fold, fold.test)
+                made, needs = self._given(candidate, fold)
                 features.append(made)
                 inputs += needs
             tried.append(
@@ -321,3 +374,9 @@ class Fits(Measures):
         assert cell.tuning is not None
         metric = next(m for m in self.metrics if m.name == cell.tuning.metric)
         return self.component(metric, cell, "metric", cell.part.fold)
+
+
+def _depends_on(chain: Chain, head: Choice | None) -> tuple[Any, ...]:
+    """Return all that a chain's features depend on besides their rows."""
+    out_of_fold = chain.fusion is not None and chain.fusion.entry.out_of_fold
+    return chain.setting, head if out_of_fold else None

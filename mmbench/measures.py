@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mmbench.choices import Choice
 from mmbench.components import Components, Rows
+from mmbench.config import FROZEN
+from mmbench.graph import Shared
 from mmbench.options import build
 
 STORED_BYTES = 2**28
@@ -35,12 +38,12 @@ class Measures(Components):
         features: Features,
         encoders: tuple[Choice, ...],
         fusion: Choice | None,
-        head: Choice | None,
         rows: Rows,
-        *others: np.ndarray,
+        others: Sequence[np.ndarray],
+        *,
         shared: bool,
     ) -> Features:
-        """Return the same as distances, where the head takes them and the data allow it.
+        """Return the same as distances, where the data allow it, for a head that takes them.
 
         Embeddings must be dense, and the samples few enough for n². Distances are stored per
         modality where several fits share them: where these are embeddings as encoders made them,
@@ -51,11 +54,11 @@ class Measures(Components):
         ----------
         features : tuple
             The spec of the features, and the jobs that it reads.
-        encoders, fusion, head
-            What they are made by, and made for.
+        encoders, fusion
+            What they are made by.
         rows : Rows
             Whose training part the head is fitted to.
-        *others : ndarray of int
+        others : sequence of ndarray of int
             Rows that it predicts.
         shared : bool
             Whether the features are embeddings of which other fits make use.
@@ -63,15 +66,13 @@ class Measures(Components):
         spec, needs = features
         asked = np.concatenate(others)
         size = 8 * len(rows.train) * (len(rows.train) + len(asked))
-        if head is None or not head.takes_distances or size > MOST_BYTES:
-            return features
-        if any(encoder.entry.sparse for encoder in encoders):
+        if size > MOST_BYTES or any(encoder.entry.sparse for encoder in encoders):
             return features
         weights = None
         if shared and size <= STORED_BYTES and spec["impute"] and not spec["sequences"]:
             weights = self._of(fusion, tuple(part["modality"] for part in spec["parts"]))
         if weights is None:
-            return {**spec, "measured": []}, needs
+            return Shared({**spec, "measured": []}), needs
         key = self.graph.array(asked)
         jobs, measured = [], []
         for part, encoder, need in zip(spec["parts"], encoders, needs, strict=True):
@@ -80,7 +81,7 @@ class Measures(Components):
             label = f"measure {rows.samples.name}.{modality} with {encoder.name}"
             jobs.append(self.graph.add("distances", label, [need], job))
             measured.append([jobs[-1], weights[modality]])
-        return {**spec, "measured": measured, "others": key}, jobs
+        return Shared({**spec, "measured": measured, "others": key}), jobs
 
     def _of(self, fusion: Choice | None, modalities: tuple[str, ...]) -> Weights | None:
         """Return the weights of the modalities' vectors in the fused ones, where it tells them."""
@@ -93,7 +94,7 @@ class Measures(Components):
 
 
 def _told(fusion: Choice, modalities: tuple[str, ...]) -> Weights | None:
-    given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2}
+    given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
     try:
         built = build(fusion.entry, fusion.params, given)
         told = built.distance_weights(modalities) if hasattr(built, "distance_weights") else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from mmbench.distances import Distances
 from mmbench.errors import one_line
 from mmbench.options import signature
+from mmbench.testing.arrays import copied, difference
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
-from mmbench.testing.subject import HeadSubject, RowSubject, copied, difference, has_method
+from mmbench.testing.subject import HeadSubject, RowSubject, has_method
 
 suite = Suite()
 
