@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,32 @@ import numpy as np
 from mmbench import splits
 from mmbench.choices import Choice
 from mmbench.data import Samples
-from mmbench.graph import JobGraph
+from mmbench.graph import JobGraph, Shared
 from mmbench.matrix import Cell
 from mmbench.options import canonical
 from mmbench.splits import derive_seed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """A part of a dataset as the jobs see it: positions, and keys of the arrays that hold them."""
+    """A part of a dataset as the jobs see it: positions of samples."""
 
     samples: Samples
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
 
-    @property
+    @cached_property
     def groups(self) -> np.ndarray | None:
         """The groups of the training part."""
         return None if self.samples.groups is None else self.samples.groups[self.train]
+
+    @cached_property
+    def validating(self) -> Rows | None:
+        """With what of the validation part is of classes trained on as the test part."""
+        labels = self.samples.labels
+        known = self.validation[np.isin(labels[self.validation], labels[self.train])]
+        return replace(self, test=known) if len(known) else None
 
     def where(self, keep: np.ndarray) -> Rows:
         """Return the rows of the samples for which ``keep``, bool over the dataset, is true."""
@@ -54,10 +62,21 @@ class Components:
         self.device = device
         self._fingerprints: dict[tuple[str, str], str] = {}
         self._inner: dict[tuple[str, str], list[Rows]] = {}
+        self._components: dict[tuple[Any, ...], Shared] = {}
+        self._labels: dict[tuple[Samples, int], tuple[np.ndarray, str]] = {}
+        self._groups: dict[Rows, str] = {}
+        self._embeds: dict[tuple[Any, ...], str] = {}
 
     def component(self, choice: Choice, cell: Cell, role: str, fold: int | None) -> dict[str, Any]:
         """Return what a worker builds a plugin from, and what identifies its results."""
-        seed = derive_seed(cell.seed, fold, role) if "seed" in choice.asks else None
+        drawn = (cell.seed, fold, role) if "seed" in choice.asks else None
+        known = (choice, drawn)
+        if known not in self._components:
+            seed = None if drawn is None else derive_seed(*drawn)
+            self._components[known] = Shared(self._component(choice, seed))
+        return self._components[known]
+
+    def _component(self, choice: Choice, seed: int | None) -> dict[str, Any]:
         device = self.device if "device" in choice.asks else None
         options = {k: v.name if isinstance(v, Path) else v for k, v in choice.complete.items()}
         identity = [choice.entry.plugin.identity, choice.weights, options, device]
@@ -73,13 +92,19 @@ class Components:
 
     def labels(self, rows: Rows, positions: np.ndarray) -> str:
         """Return the array of some samples' labels."""
-        return self.graph.array(rows.samples.labels[positions])
+        known = (rows.samples, id(positions))
+        if known not in self._labels:  # the array is kept, so that its id stays its own
+            self._labels[known] = positions, self.graph.array(rows.samples.labels[positions])
+        return self._labels[known][1]
 
     def groups(self, rows: Rows) -> str | None:
         """Return the array of the training part's groups, where there are any."""
         if rows.groups is None:
             return None
-        return self.graph.array(np.unique(rows.groups, return_inverse=True)[1])
+        if rows not in self._groups:
+            codes = np.unique(rows.groups, return_inverse=True)[1]
+            self._groups[rows] = self.graph.array(codes)
+        return self._groups[rows]
 
     def inner_folds(self, rows: Rows) -> list[Rows]:
         """Return the inner folds of a training part."""
@@ -92,6 +117,13 @@ class Components:
         self, choice: Choice, modality: str, cell: Cell, rows: Rows, *, sequences: bool = False
     ) -> str:
         """Add the job that embeds a modality; a trained encoder is fitted on the training part."""
+        of = rows if choice.entry.trained else rows.samples
+        known = (choice, modality, sequences, of, cell.seed, cell.part.fold)
+        if known not in self._embeds:
+            self._embeds[known] = self._embed(choice, modality, cell, rows, sequences)
+        return self._embeds[known]
+
+    def _embed(self, choice: Choice, modality: str, cell: Cell, rows: Rows, sequences: bool) -> str:
         samples, entry = rows.samples, choice.entry
         if sequences and choice.over_time:
             choice = replace(choice, over_time="mean")  # sequences are the same for any pooling

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Components, Rows
+from mmbench.graph import Shared
 from mmbench.matrix import Cell
 from mmbench.options import build
 from mmbench.pipeline import is_calibrated
@@ -28,6 +27,13 @@ class Chain:
     fusion: Choice | None = None
 
     @property
+    def setting(self) -> tuple[Any, ...]:
+        """All that its features depend on besides their rows."""
+        return (
+            self.modalities, self.encoders, self.alignment, self.fusion, *self.cell.setting
+        )  # fmt: skip
+
+    @property
     def supervised(self) -> bool:
         """Whether features are fitted with labels, so that a head over them would be too sure."""
         steps = [*self.encoders, self.alignment, self.fusion]
@@ -41,6 +47,11 @@ class Candidate:
     chain: Chain
     head: Choice | None
     drawn: Drawn = field(default_factory=dict)
+
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """All that it depends on besides its rows."""
+        return self.chain.setting, self.head
 
     @property
     def name(self) -> str:
@@ -57,6 +68,8 @@ class Fits(Components):
         self.metrics = metrics
         self._calibrated: dict[Choice, bool] = {}
         self._adjusted: dict[Any, list[tuple[Drawn, Choice | None, Choice | None]]] = {}
+        self._made: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
+        self._keys: dict[tuple[Any, ...], str] = {}
 
     # --- steps ---------------------------------------------------------------------------------
 
@@ -67,6 +80,17 @@ class Fits(Components):
 
         Steps that are fitted are jobs of their own; a fusion that is not is applied by the reader.
         """
+        fusion = chain.fusion
+        out_of_fold = fusion is not None and fusion.entry.out_of_fold
+        known = (chain.setting, head if out_of_fold else None, rows)
+        if known not in self._made:
+            spec, inputs = self._make_features(chain, rows, head)
+            self._made[known] = Shared(spec), inputs
+        return self._made[known]
+
+    def _make_features(
+        self, chain: Chain, rows: Rows, head: Choice | None
+    ) -> tuple[dict[str, Any], list[str]]:
         cell, fusion = chain.cell, chain.fusion
         sequences = fusion is not None and fusion.entry.sequences
         inputs = [
@@ -145,6 +169,14 @@ class Fits(Components):
 
     def fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
         """Add the job that fits a head, or a joint fusion, to the training part and predicts."""
+        if chain.fusion is not None:  # no two cells need the same
+            return self._fit(chain, head, rows)
+        known = ("fit", chain.setting, head, rows)
+        if known not in self._keys:
+            self._keys[known] = self._fit(chain, head, rows)
+        return self._keys[known]
+
+    def _fit(self, chain: Chain, head: Choice | None, rows: Rows) -> str:
         samples = rows.samples
         candidates = self.candidates(chain, head)
         tuned = self.tune(candidates, rows)
@@ -152,8 +184,7 @@ class Fits(Components):
         if head is not None and (chain.supervised or rows.groups is not None):
             calibrated = self._needs_calibration(candidates[0].head or head)
         pooled = None
-        on_validation = np.isin(samples.labels[rows.validation], samples.labels[rows.train]).any()
-        if head is not None and calibrated and chain.supervised and not on_validation:
+        if head is not None and calibrated and chain.supervised and rows.validating is None:
             pooled = self.cross_fit(candidates, rows, tuned)
         variants, inputs = [], [pooled]
         for candidate in candidates:
@@ -212,6 +243,12 @@ class Fits(Components):
         self, candidates: Sequence[Candidate], rows: Rows, tuned: str | None = None
     ) -> str:
         """Add the out-of-fold probabilities of a head, all that was fitted refitted per fold."""
+        known = ("cross_fit", *(c.setting for c in candidates), rows, tuned)
+        if known not in self._keys:
+            self._keys[known] = self._cross_fit(candidates, rows, tuned)
+        return self._keys[known]
+
+    def _cross_fit(self, candidates: Sequence[Candidate], rows: Rows, tuned: str | None) -> str:
         chain, head = candidates[0].chain, candidates[0].head
         assert head is not None
         variants, inputs = [], []
@@ -256,7 +293,9 @@ class Fits(Components):
                 )
             ]
         return [
-            Candidate(replace(chain, fusion=fusion), chosen, drawn)
+            Candidate(
+                chain if fusion is chain.fusion else replace(chain, fusion=fusion), chosen, drawn
+            )
             for drawn, fusion, chosen in self._adjusted[known]
         ]
 
@@ -267,12 +306,15 @@ class Fits(Components):
         """
         if not candidates[0].drawn:
             return None
+        known = ("tune", *(c.setting for c in candidates), rows)
+        if known not in self._keys:
+            self._keys[known] = self._tune(candidates, rows)
+        return self._keys[known]
+
+    def _tune(self, candidates: Sequence[Candidate], rows: Rows) -> str:
         chain, inputs = candidates[0].chain, []
         cell, samples = chain.cell, rows.samples
-        known = rows.validation[
-            np.isin(samples.labels[rows.validation], samples.labels[rows.train])
-        ]
-        folds = [replace(rows, test=known)] if len(known) else self.inner_folds(rows)
+        folds = [rows.validating] if rows.validating else self.inner_folds(rows)
         tried = []
         for candidate in candidates:
             features = []

@@ -31,7 +31,7 @@ VERSIONS = {
 """Raised where a kind of job comes to give other results."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Job:
     """One piece of work. Cells that need the same share it, by its key."""
 

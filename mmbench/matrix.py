@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 from mmbench.catalogue import Catalogue
@@ -21,6 +21,49 @@ from mmbench.splits import Part
 
 
 @dataclass(frozen=True, eq=False)
+class Plugins:
+    """The plugins of a combination, and what is told of them in each of its cells."""
+
+    modalities: tuple[str, ...]
+    encoders: tuple[Choice, ...]
+    alignment: Choice | None
+    fusion: Choice | None
+    head: Choice | None
+
+    @cached_property
+    def choices(self) -> dict[str, Choice]:
+        """The plugins by role, in the pipeline's order."""
+        roles: dict[str, Choice | None] = {
+            f"encoder.{m}": e for m, e in zip(self.modalities, self.encoders, strict=True)
+        }
+        roles |= {"alignment": self.alignment, "fusion": self.fusion, "head": self.head}
+        return {role: choice for role, choice in roles.items() if choice is not None}
+
+    @cached_property
+    def broken(self) -> str:
+        """Why they cannot be evaluated: one of them cannot be imported."""
+        return next((f"{r}: {c.broken}" for r, c in self.choices.items() if c.broken), "")
+
+    @cached_property
+    def params(self) -> str:
+        """Canonical JSON by role: the options given, and what else the table says of a plugin."""
+        return canonical({r: choice.shown for r, choice in self.choices.items() if choice.shown})
+
+
+@lru_cache(maxsize=16)
+def _plugins(*combined: Any) -> Plugins:
+    """Return the same for all cells of a combination, which stand together."""
+    return Plugins(*combined)
+
+
+@lru_cache(maxsize=16)
+def _named(dataset: str, plugins: Plugins, missing: str, scheme: tuple[Any, ...]) -> str:
+    """Return what the cells of a combination have in common, as canonical JSON."""
+    roles = {role: choice.identity for role, choice in plugins.choices.items()}
+    return canonical([dataset, plugins.modalities, roles, missing, scheme])[1:-1]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Cell:
     """One combination on one part of a dataset: one row of the table."""
 
@@ -37,6 +80,11 @@ class Cell:
     """Split scheme, folds and limit: part of the cell's identity."""
     skipped: str = ""
     tuning: SearchSpace | None = None
+    id: str = field(init=False)
+    """Hash of names and options of all axes, split scheme, folds and limit."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self._hashed())
 
     @property
     def level(self) -> str:
@@ -44,40 +92,35 @@ class Cell:
         return self.fusion.entry.level if self.fusion else "none"
 
     @property
+    def plugins(self) -> Plugins:
+        """The plugins that it combines."""
+        return _plugins(self.modalities, self.encoders, self.alignment, self.fusion, self.head)
+
+    @property
     def choices(self) -> dict[str, Choice]:
         """The plugins by role, in the pipeline's order."""
-        roles: dict[str, Choice | None] = {
-            f"encoder.{m}": e for m, e in zip(self.modalities, self.encoders, strict=True)
-        }
-        roles |= {"alignment": self.alignment, "fusion": self.fusion, "head": self.head}
-        return {role: choice for role, choice in roles.items() if choice is not None}
+        return self.plugins.choices
 
     @property
     def broken(self) -> str:
         """Why the cell cannot be evaluated: one of its plugins cannot be imported."""
-        return next((f"{r}: {c.broken}" for r, c in self.choices.items() if c.broken), "")
+        return self.plugins.broken
 
-    @cached_property
+    @property
     def params(self) -> str:
         """Canonical JSON by role: the options given, and what else the table says of a plugin."""
-        given = {role: choice.shown for role, choice in self.choices.items() if choice.shown}
-        return canonical(given)
+        return self.plugins.params
 
-    @cached_property
-    def id(self) -> str:
-        """Hash of names and options of all axes, split scheme, folds and limit."""
-        axes: list[Any] = [
-            self.dataset,
-            self.modalities,
-            {role: choice.identity for role, choice in self.choices.items()},
-            self.missing,
-            self.scheme,
-            self.seed,
-            self.part.fold,
-        ]
-        if self.tuning is not None:
-            axes.append(self.tuning.identity)
-        return hashlib.sha256(canonical(axes).encode()).hexdigest()[:16]
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """What its jobs depend on besides its plugins and its rows."""
+        return self.missing, self.seed, self.part.fold, self.tuning
+
+    def _hashed(self) -> str:
+        named = _named(self.dataset, self.plugins, self.missing, self.scheme)
+        tuned = "" if self.tuning is None else f", {canonical(self.tuning.identity)}"
+        axes = f"[{named}, {self.seed}, {self.part.fold}{tuned}]"
+        return hashlib.sha256(axes.encode()).hexdigest()[:16]
 
     @property
     def axes(self) -> dict[str, Any]:
@@ -291,8 +334,9 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
             return f"fusion {cell.fusion.name!r} does not handle missing modalities"
     if cell.alignment is not None and cell.fusion is not None and cell.fusion.entry.sequences:
         return f"fusion {cell.fusion.name!r} takes sequences, which are not aligned"
+    axes = cell.axes if excluded else {}
     for index, rule in enumerate(excluded):
-        if all(str(cell.axes.get(k)) in _texts(v) for k, v in rule.items()):
+        if all(str(axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
     return ""
 

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from mmbench.choices import adjusted
+from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
 from mmbench.data import Samples
 from mmbench.errors import TooFewSamplesError
 from mmbench.fits import Chain, Fits
+from mmbench.graph import Shared
 from mmbench.matrix import Cell
 
+NOT_TUNED: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True)
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage in what grows and has none, as a plan does."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class CellJobs:
     """Where a cell's results come from."""
 
@@ -27,7 +45,7 @@ class CellJobs:
     """Keys of the jobs that make its metrics."""
     train: np.ndarray
     test: np.ndarray
-    tuned: Mapping[str, str] = field(default_factory=dict)
+    tuned: Mapping[str, str]
     """Keys of the jobs that tuned it, by modality; "" for the one of the cell as a whole."""
 
     @property
@@ -39,6 +57,12 @@ class CellJobs:
 class Planner(Fits):
     """Turns cells into the jobs that they share."""
 
+    def __init__(self, metrics: Sequence[Choice], device: str) -> None:
+        super().__init__(metrics, device)
+        self._rows: dict[tuple[Any, ...], Rows] = {}
+        self._having: dict[tuple[Rows, str], tuple[Rows, Shared]] = {}
+        self._metrics: dict[tuple[int, int], dict[str, Shared]] = {}
+
     def cell(self, cell: Cell, samples: Samples) -> CellJobs:
         """Add a cell's jobs.
 
@@ -47,6 +71,26 @@ class Planner(Fits):
         TooFewSamplesError
             Too few samples are left to train or test on.
         """
+        rows = self._rows_of(cell, samples)
+        if cell.level == "decision":
+            final = self._decide(cell, rows)
+        else:
+            head = None if cell.level == "joint" else cell.head
+            final = self.fit(self._chain(cell), head, rows)
+        scores = self._scores(cell, final, rows)
+        tuned = NOT_TUNED if cell.tuning is None else self._tuned(final)
+        return CellJobs(final, scores, rows.train, rows.test, tuned)
+
+    def _rows_of(self, cell: Cell, samples: Samples) -> Rows:
+        """Return the samples of a cell that its policy for missing modalities leaves."""
+        leaves_out = cell.missing in ("skip", "drop-modality")
+        known = (cell.part, *((cell.missing, cell.modalities) if leaves_out else ()))
+        if known not in self._rows:
+            self._rows[known] = self._left(cell, samples)
+        return self._rows[known]
+
+    @staticmethod
+    def _left(cell: Cell, samples: Samples) -> Rows:
         part = cell.part
         rows = Rows(samples, part.train, part.validation, part.test)
         absent = [samples.missing(m) for m in cell.modalities]
@@ -59,13 +103,7 @@ class Planner(Fits):
         for modality, missing in zip(cell.modalities, absent, strict=True):
             if cell.missing == "drop-modality" and missing[rows.train].all():
                 raise TooFewSamplesError(f"no training sample has {modality}")
-        if cell.level == "decision":
-            final = self._decide(cell, rows)
-        else:
-            head = None if cell.level == "joint" else cell.head
-            final = self.fit(self._chain(cell), head, rows)
-        scores = self._scores(cell, final, rows)
-        return CellJobs(final, scores, rows.train, rows.test, self._tuned(final))
+        return rows
 
     def _tuned(self, final: str) -> dict[str, str]:
         """Return the jobs that tuned a cell by modality; "" for that of the cell as a whole."""
@@ -90,12 +128,7 @@ class Planner(Fits):
         for modality, encoder in zip(cell.modalities, cell.encoders, strict=True):
             chain, having = Chain(cell, (modality,), (encoder,)), rows
             if cell.missing == "drop-modality":
-                having = rows.where(~rows.samples.missing(modality))
-                parts[modality] = {
-                    "train": self.graph.array(np.flatnonzero(np.isin(rows.train, having.train))),
-                    "test": self.graph.array(np.flatnonzero(np.isin(rows.test, having.test))),
-                    "labels": self.labels(rows, having.train),
-                }
+                having, parts[modality] = self._with_modality(modality, rows)
             fits[modality] = self.fit(chain, head, having)
             if fusion.entry.trained or cell.tuning is not None:
                 candidates = self.candidates(chain, head)
@@ -136,12 +169,30 @@ class Planner(Fits):
         inputs = [*fits.values(), *given.values()]
         return self.add_tuned("decide", label, inputs, spec, variants, tuned)
 
+    def _with_modality(self, modality: str, rows: Rows) -> tuple[Rows, Shared]:
+        """Return the rows that have a modality, and where they stand among all."""
+        if (rows, modality) not in self._having:
+            having = rows.where(~rows.samples.missing(modality))
+            part = {
+                "train": self.graph.array(np.flatnonzero(np.isin(rows.train, having.train))),
+                "test": self.graph.array(np.flatnonzero(np.isin(rows.test, having.test))),
+                "labels": self.labels(rows, having.train),
+            }
+            self._having[rows, modality] = having, Shared(part)
+        return self._having[rows, modality]
+
+    def _metrics_by_plugin(self, cell: Cell) -> dict[str, Shared]:
+        known = (cell.seed, cell.part.fold)
+        if known not in self._metrics:
+            by_plugin: dict[str, dict[str, Any]] = {}
+            for metric in self.metrics:
+                component = self.component(metric, cell, "metric", cell.part.fold)
+                by_plugin.setdefault(metric.entry.plugin.name, {})[metric.name] = component
+            self._metrics[known] = {plugin: Shared(used) for plugin, used in by_plugin.items()}
+        return self._metrics[known]
+
     def _scores(self, cell: Cell, final: str, rows: Rows) -> tuple[str, ...]:
         """Add one job per plugin of metrics, so that one plugin's mistake spares the others."""
-        by_plugin: dict[str, dict[str, Any]] = {}
-        for metric in self.metrics:
-            component = self.component(metric, cell, "metric", cell.part.fold)
-            by_plugin.setdefault(metric.entry.plugin.name, {})[metric.name] = component
         return tuple(
             self.graph.add(
                 "score",
@@ -153,5 +204,5 @@ class Planner(Fits):
                     "metrics": metrics,
                 },
             )
-            for plugin, metrics in by_plugin.items()
+            for plugin, metrics in self._metrics_by_plugin(cell).items()
         )

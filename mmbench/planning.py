@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,7 @@ from mmbench.errors import TooFewSamplesError, UserError, did_you_mean, one_line
 from mmbench.graph import JobGraph
 from mmbench.jobs import Job
 from mmbench.matrix import Cell
-from mmbench.planner import CellJobs, Planner
+from mmbench.planner import CellJobs, Planner, uncollected
 from mmbench.results import AXES, METRICS
 from mmbench.searchspace import described
 from mmbench.store import Store
@@ -94,7 +95,7 @@ class Plan:
 
     def stored(self, store: Store) -> int:
         """Count the jobs whose result is in the store."""
-        return sum(key in store for key in self.graph.jobs)
+        return len(store.present(self.graph.jobs))
 
     def to_dict(self, store: Store) -> dict[str, Any]:
         """Return what ``mmbench plan --json`` prints."""
@@ -124,7 +125,8 @@ class Plan:
             ``seconds`` of work on one core and ``bytes`` on disk, for the ``jobs_known`` whose
             like (same label) has been measured; ``jobs_unknown`` counts the others.
         """
-        missing = [job for key, job in self.graph.jobs.items() if key not in store]
+        stored = store.present(self.graph.jobs)
+        missing = [job for key, job in self.graph.jobs.items() if key not in stored]
         measured: dict[str, list[tuple[float, int]]] = {}
         for key in store if missing else ():
             meta = store.meta(key)
@@ -212,6 +214,7 @@ class _Draft:
     notes: list[str] = field(default_factory=list)
     products: list[str] = field(default_factory=list)
 
+    @uncollected()
     def plan(self, plugins: tuple[str, ...], registrations: bytes) -> Plan:
         source, matrix_file = self.source, self.source.matrix
         specs = [
@@ -231,7 +234,8 @@ class _Draft:
         matrix.check_exclude(source, [*AXES, *encoder_columns])
         planner = Planner(metrics, self.device)
         cells: list[Cell] = []
-        wanted = {}
+        wanted: dict[str, CellJobs] = {}
+        given_up = False
         for samples in loaded:
             for cell in self._cells(samples, found[samples.name]):
                 if not cell.skipped and not cell.broken:
@@ -239,8 +243,10 @@ class _Draft:
                         wanted[cell.id] = planner.cell(cell, samples)
                     except TooFewSamplesError as error:
                         cell = matrix.skip(cell, str(error))
+                        given_up = True
                 cells.append(cell)
-        planner.graph.keep(k for jobs in wanted.values() for k in (jobs.final, *jobs.scores))
+        if given_up:  # some jobs may have been for cells that are left out after all
+            planner.graph.keep(k for jobs in wanted.values() for k in (jobs.final, *jobs.scores))
         self._note_code(found.values())
         for each in found.values():
             told = described(matrix_file.tuning, matrix_file.metric, each.fusions, each.heads)
@@ -354,11 +360,7 @@ def _check_unique(names: Sequence[str], key: str = "datasets") -> None:
 
 
 def _counted(reasons: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for reason in reasons:
-        if reason:
-            counts[reason] = counts.get(reason, 0) + 1
-    return counts
+    return dict(Counter(reason for reason in reasons if reason))
 
 
 def select(plan: Plan, only: Iterable[str], exclude: Iterable[str]) -> list[Cell]:
@@ -374,11 +376,13 @@ def select(plan: Plan, only: Iterable[str], exclude: Iterable[str]) -> list[Cell
     def matches(axes: Mapping[str, Any], key: str, values: set[str]) -> bool:
         return str(axes.get(key, "")) in values
 
+    if not wanted and not unwanted:
+        return list(plan.cells)
     return [
         cell
-        for cell in plan.cells
-        if all(matches(cell.axes, key, values) for key, values in wanted.items())
-        and not any(matches(cell.axes, key, values) for key, values in unwanted.items())
+        for cell, axes in ((cell, cell.axes) for cell in plan.cells)
+        if all(matches(axes, key, values) for key, values in wanted.items())
+        and not any(matches(axes, key, values) for key, values in unwanted.items())
     ]
 
 

@@ -24,7 +24,7 @@ INNER_FOLDS = 5
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """One division of a dataset's samples.
 

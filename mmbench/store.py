@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -156,6 +156,11 @@ class Store:
 
     def __contains__(self, key: str) -> bool:
         return (self._path(key) / "meta.json").is_file()
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Return which of the keys are there: of those that are not, no file is asked for."""
+        known = set(self)
+        return {key for key in keys if key in known and key in self}
 
     def open(self, key: str) -> Artefact:
         """Open an artefact, its files verified once in this process.
