@@ -195,7 +195,7 @@ def _combination(
             overrides=[*settings, f"timing={_toml(timing)}"],
             out=Path(folder) / "run",
             store=store,
-            observer=progress_for(quiet=False),
+            observer=progress_for(),
             **given,
         )
         if not (table["status"] == "ok").any():
