@@ -77,6 +77,7 @@ class Entry:
     sparse: bool = False
     handles_missing: bool = False
     sequences: bool = False
+    finetune: bool = False
     summary: str = ""
 
     def load(self) -> Callable[..., Any]:
@@ -191,6 +192,7 @@ def _register(sort: str, plugin: Plugin, offered: list[Entry]) -> hookspecs.Regi
         sparse: bool = False,
         handles_missing: bool = False,
         sequences: bool = False,
+        finetune: bool = False,
         summary: str = "",
     ) -> None:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name):
@@ -218,6 +220,7 @@ def _register(sort: str, plugin: Plugin, offered: list[Entry]) -> hookspecs.Regi
                 sparse,
                 handles_missing,
                 sequences,
+                finetune,
                 summary,
             )
         )

@@ -48,6 +48,11 @@ class Choice:
         """Whether it can be asked for sequences; of a video, any encoder of images can."""
         return self.entry.sequences or bool(self.over_time)
 
+    @property
+    def can_be_tuned(self) -> bool:
+        """Whether a joint fusion can train its network on; of a video's frames it is frozen."""
+        return self.entry.finetune and not self.entry.trained and not self.over_time
+
     @cached_property
     def complete(self) -> dict[str, Any]:
         """All options, defaults included."""

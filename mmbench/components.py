@@ -70,10 +70,11 @@ class Components:
     def component(self, choice: Choice, cell: Cell, role: str, fold: int | None) -> dict[str, Any]:
         """Return what a worker builds a plugin from, and what identifies its results."""
         drawn = (cell.seed, fold, role) if "seed" in choice.asks else None
-        known = (choice, drawn)
+        given = {"finetune": cell.finetune} if "finetune" in choice.asks else {}
+        known = (choice, drawn, *given.values())
         if known not in self._components:
             seed = None if drawn is None else derive_seed(*drawn)
-            self._components[known] = Shared(self._component(choice, seed))
+            self._components[known] = Shared(self._component(choice, seed) | given)
         return self._components[known]
 
     def _component(self, choice: Choice, seed: int | None) -> dict[str, Any]:
@@ -150,15 +151,31 @@ class Components:
                         spec[f"{name}_labels"] = self.labels(rows, positions)
         missing = samples.missing(modality)
         hidden = {
+            **self._source(samples),
+            "missing": self.graph.array(missing) if missing.any() else None,
+        }
+        return self.graph.add("embed", label, [], spec, hidden)
+
+    def items(self, choice: Choice, modality: str, cell: Cell, samples: Samples) -> dict[str, Any]:
+        """Return what gives a modality's items to a fusion that trains its encoder."""
+        return {
+            "encoder": self.component(choice, cell, f"encoder.{modality}", None),
+            "samples": {
+                "identity": [self.fingerprint(samples, modality), samples.ids_hash],
+                "params": self._source(samples),
+            },
+        }
+
+    def _source(self, samples: Samples) -> dict[str, Any]:
+        """Return where a worker finds samples: the dataset, and which of its rows."""
+        return {
             "dataset": {
                 "use": samples.spec.entry.name,
                 "name": samples.name,
                 "params": json.loads(canonical(samples.spec.params)),
             },
             "rows": self.graph.array(samples.rows),
-            "missing": self.graph.array(missing) if missing.any() else None,
         }
-        return self.graph.add("embed", label, [], spec, hidden)
 
     def fingerprint(self, samples: Samples, modality: str) -> str:
         """Return what changes with a modality's content."""

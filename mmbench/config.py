@@ -18,6 +18,10 @@ from mmbench.errors import UserError, did_you_mean
 
 Pooling = Literal["mean", "max"]
 MissingPolicy = Literal["mean", "zero", "drop-modality", "skip"]
+Finetune = Literal["frozen", "lora", "full"]
+
+FROZEN = "frozen"
+"""Of `Finetune`: encoders are not trained with the fusion, and embeddings come from the store."""
 
 
 def _as_entry(value: Any) -> Any:
@@ -75,6 +79,9 @@ class MatrixFile(Strict):
     metric: str = "accuracy"
     subsets: Literal["all"] | list[Annotated[list[str], Field(min_length=1)]] | None = None
     pair: Literal["product", "zip"] = "product"
+    finetune: Annotated[list[Finetune], BeforeValidator(as_list)] = Field(
+        default=["frozen"], min_length=1
+    )
     missing: Annotated[list[MissingPolicy], BeforeValidator(as_list)] = Field(
         default=["mean"], min_length=1
     )

@@ -3,9 +3,10 @@
 Arrays are NumPy arrays; ``n`` counts samples, ``d`` features, ``k`` distinct training labels.
 
 *Parameters.* A plugin's typed keyword parameters are its options in the matrix file. A parameter
-named ``seed`` (int), ``device`` (``"cpu"`` or ``"cuda"``), ``threads`` (int) or ``n_classes``
-(int, the ``k`` below) is no option: the harness gives it. What asks for no seed shares its work
-between seeds. Options annotated ``pathlib.Path`` are resolved against the matrix file's folder.
+named ``seed`` (int), ``device`` (``"cpu"`` or ``"cuda"``), ``threads`` (int), ``n_classes`` (int,
+the ``k`` below) or ``finetune`` (see there) is no option: the harness gives it. What asks for no
+seed shares its work between seeds. Options annotated ``pathlib.Path`` are resolved against the
+matrix file's folder.
 
 *Labels.* Whatever is fitted receives int64 labels ``0 .. k-1``: the distinct labels of its
 training part, in the order of the dataset's classes, without gaps. ``predict_proba`` returns
@@ -18,6 +19,7 @@ fusion. ``trained``: it is fitted on the training part. ``supervised``: with lab
 encoder returns CSR; an alignment, fusion or head accepts CSR (else it is given dense arrays).
 ``handles_missing``: it accepts NaN rows for missing items. ``sequences``: an encoder offers
 ``encode_sequence`` besides ``encode``; a feature-level or joint fusion is given sequences.
+``finetune``: a frozen encoder offers its network; a joint fusion trains encoders with itself.
 
 *Sequences.* A fusion registered ``sequences`` is given `mmbench.Sequences` of every modality: the
 tokens, patches or frames that the encoder's ``encode_sequence`` makes of each item. Of an encoder
@@ -26,6 +28,14 @@ encoder of images, a vector per frame. They are standardised where the encoder's
 per column over all vectors of the training part. A missing item is one vector, the mean of those
 of the training part (``"zero"``: zeros, before standardising), or an empty sequence where the
 fusion is registered ``handles_missing``. Alignments are not combined with such a fusion.
+
+*Fine-tuning.* In a cell whose ``finetune`` is ``"full"`` or ``"lora"`` (low-rank adapters, Hu et
+al., 2022), a joint fusion registered ``finetune`` is built with that word, if it asks for it (else
+it has no ``"lora"`` cells), and has ``fit_items`` and ``predict_proba_items`` called in place of
+``fit`` and ``predict_proba``. It is given freshly built encoders by modality, those registered
+``finetune``, and these modalities' items, None where a sample lacks one; of the other modalities
+features, as ``fit`` is. The encoder's ``module()`` is the network and ``collate(items)`` what it is
+called with; where both begin, they embed as ``encode`` does.
 
 *Optional.* An encoder may have ``chunk`` (int): how many items one call of ``encode`` receives
 (default 64). A classmethod ``cache_key(**params) -> str`` names the identity of the weights
@@ -138,6 +148,27 @@ class SequenceEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class TunableEncoder(Encoder, Protocol):
+    """A frozen encoder whose network can be trained on. Registered ``finetune=True``."""
+
+    def module(self) -> Any:
+        """Return the network, a `torch.nn.Module`: the same object in every call.
+
+        Called with what `collate` returns it gives embeddings, a float32 tensor (n, d), through
+        which gradients flow. In evaluation mode, before it is trained, they are those of `encode`
+        up to rounding.
+        """
+        ...
+
+    def collate(self, items: Sequence[Any]) -> Any:
+        """Return items, none of them None, as one batch for the network, on the CPU.
+
+        A tensor, or tuples, lists and dicts of tensors.
+        """
+        ...
+
+
+@runtime_checkable
 class TrainedEncoder(Encoder, Protocol):
     """An encoder fitted on the training part. Registered ``trained=True``."""
 
@@ -211,6 +242,26 @@ class JointFusion(Protocol):
         ...
 
     def predict_proba(self, features: Features) -> np.ndarray:
+        """Return class probabilities, shape (n, k), rows summing to 1."""
+        ...
+
+
+@runtime_checkable
+class TuningFusion(JointFusion, Protocol):
+    """A joint fusion that can train encoders with itself. Registered ``finetune=True``."""
+
+    def fit_items(
+        self,
+        encoders: Mapping[str, TunableEncoder],
+        items: Mapping[str, Any],
+        labels: np.ndarray,
+        *,
+        validation: tuple[Mapping[str, Any], np.ndarray] | None = None,
+    ) -> Self:
+        """Fit on the training part's items, and on the embeddings of what has no encoder here."""
+        ...
+
+    def predict_proba_items(self, items: Mapping[str, Any]) -> np.ndarray:
         """Return class probabilities, shape (n, k), rows summing to 1."""
         ...
 

@@ -308,6 +308,6 @@ class _Picked(Sequence[Any]):
         return len(self._rows)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
+        if isinstance(index, slice | np.ndarray):
             return _Picked(self._items, self._rows[index])
         return self._items[int(self._rows[index])]

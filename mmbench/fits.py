@@ -8,6 +8,7 @@ from typing import Any
 
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Components, Rows
+from mmbench.config import FROZEN
 from mmbench.graph import Shared
 from mmbench.matrix import Cell
 from mmbench.options import build
@@ -93,18 +94,22 @@ class Fits(Components):
     ) -> tuple[dict[str, Any], list[str]]:
         cell, fusion = chain.cell, chain.fusion
         sequences = fusion is not None and fusion.entry.sequences
-        inputs = [
-            self.embed(
+        inputs: list[str] = []
+        parts: list[dict[str, Any]] = []
+        for modality, encoder in zip(chain.modalities, chain.encoders, strict=True):
+            if cell.trains_encoders and encoder.can_be_tuned:
+                items = self.items(encoder, modality, cell, rows.samples)
+                parts.append({"modality": modality, "items": items})
+                continue
+            key = self.embed(
                 encoder, modality, cell, rows, sequences=sequences and encoder.gives_sequences
             )
-            for modality, encoder in zip(chain.modalities, chain.encoders, strict=True)
-        ]
+            stored = {"from": key, "array": "values", "standardise": encoder.standardise}
+            parts.append({"modality": modality, **stored})
+            inputs.append(key)
         keeps_missing = fusion is not None and fusion.entry.handles_missing
         spec: dict[str, Any] = {
-            "parts": [
-                {"modality": m, "from": key, "array": "values", "standardise": e.standardise}
-                for m, e, key in zip(chain.modalities, chain.encoders, inputs, strict=True)
-            ],
+            "parts": parts,
             "missing": cell.missing if cell.missing in ("zero", "skip") else "mean",
             "impute": chain.alignment is not None or not keeps_missing,
             "sequences": sequences,
@@ -232,7 +237,7 @@ class Fits(Components):
 
     def _needs_calibration(self, head: Choice) -> bool:
         if head not in self._calibrated:
-            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2}
+            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
             try:
                 self._calibrated[head] = not is_calibrated(build(head.entry, head.params, given))
             except (Exception, SystemExit):  # it will fail again, and be told, where it is fitted

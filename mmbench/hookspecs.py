@@ -3,7 +3,7 @@
 A registration hook is given a ``register`` callable:
 ``register(name, target, *, kind=..., level=..., trained=False, supervised=False,
 out_of_fold=False, standardise=True, sparse=False, handles_missing=False, sequences=False,
-summary="")``.
+finetune=False, summary="")``.
 ``target`` is a class or factory whose typed keyword parameters are its options, or
 ``"module:attribute"`` so that nothing heavy is imported to list it. The flags are explained in
 `mmbench.contracts`, which says what the built objects must offer.

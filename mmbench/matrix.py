@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 from mmbench.catalogue import Catalogue
 from mmbench.choices import NONE, Choice, choices
-from mmbench.config import EncoderUse, Source
+from mmbench.config import FROZEN, EncoderUse, Source
 from mmbench.contracts import KINDS
 from mmbench.data import Samples
 from mmbench.errors import UserError, did_you_mean
@@ -80,6 +80,8 @@ class Cell:
     """Split scheme, folds and limit: part of the cell's identity."""
     skipped: str = ""
     tuning: SearchSpace | None = None
+    finetune: str = ""
+    """How a joint fusion trains encoders: frozen, lora or full; empty for other levels."""
     id: str = field(init=False)
     """Hash of names and options of all axes, split scheme, folds and limit."""
 
@@ -90,6 +92,11 @@ class Cell:
     def level(self) -> str:
         """Where the modalities meet: none, feature, decision or joint."""
         return self.fusion.entry.level if self.fusion else "none"
+
+    @property
+    def trains_encoders(self) -> bool:
+        """Whether encoders are trained with the fusion, where they can be."""
+        return self.finetune not in ("", FROZEN)
 
     @property
     def plugins(self) -> Plugins:
@@ -114,12 +121,13 @@ class Cell:
     @property
     def setting(self) -> tuple[Any, ...]:
         """What its jobs depend on besides its plugins and its rows."""
-        return self.missing, self.seed, self.part.fold, self.tuning
+        return self.missing, self.seed, self.part.fold, self.tuning, self.finetune
 
     def _hashed(self) -> str:
         named = _named(self.dataset, self.plugins, self.missing, self.scheme)
         tuned = "" if self.tuning is None else f", {canonical(self.tuning.identity)}"
-        axes = f"[{named}, {self.seed}, {self.part.fold}{tuned}]"
+        trained = f", {canonical({'finetune': self.finetune})}" if self.trains_encoders else ""
+        axes = f"[{named}, {self.seed}, {self.part.fold}{tuned}{trained}]"
         return hashlib.sha256(axes.encode()).hexdigest()[:16]
 
     @property
@@ -139,7 +147,7 @@ class Cell:
             "level": self.level,
             "head": self.head.name if self.head else "",
             "params": self.params,
-            "finetune": "",
+            "finetune": self.finetune,
             "missing": self.missing,
             "corruption": "",
             "train_size": "",
@@ -265,22 +273,23 @@ def cells(
     fused = subsets(source, samples, encoded)
     alone = [m for m in encoded if any(m in s for s in fused)]
     combinations: list[tuple[Any, ...]] = [
-        ((m,), (e,), None, None, head)
+        ((m,), (e,), None, None, head, "")
         for m in alone
         for e in found.encoders[m]
         for head in found.heads
     ]
     combinations += [
-        (subset, encoders, alignment, fusion, head)
+        (subset, encoders, alignment, fusion, head, finetune)
         for subset in fused
         if len(subset) > 1 or len(samples.modalities) == 1
         for encoders in _encoder_tuples(source, subset, found)
         for fusion in found.fusions
         for alignment in (found.alignments if fusion.entry.level != "decision" else [None])
         for head in (found.heads if fusion.entry.level != "joint" else [None])
+        for finetune in (matrix.finetune if fusion.entry.level == "joint" else [""])
     ]
     seen: set[str] = set()
-    for modalities, encoders, alignment, fusion, head in combinations:
+    for modalities, encoders, alignment, fusion, head, finetune in combinations:
         incomplete = any(samples.missing(m).any() for m in modalities)
         tuning = SearchSpace.of(matrix.tuning, matrix.metric, fusion, head)
         for policy in matrix.missing if incomplete else [""]:
@@ -288,13 +297,23 @@ def cells(
             for seed, part in _replicates(matrix.seeds, parts):
                 cell = Cell(
                     samples.name, modalities, encoders, fusion, head, part, seed,
-                    alignment, policy, scheme, tuning=tuning,
+                    alignment, policy, scheme, tuning=tuning, finetune=finetune,
                 )  # fmt: skip
                 if cell.id in seen:
                     continue  # the same combination written twice
                 seen.add(cell.id)
                 reason = _left_out(cell, matrix.exclude) or _repeated(cell, first)
                 yield skip(cell, reason) if reason else cell
+
+
+def product(source: Source, samples: Samples, found: Candidates, cells: Sequence[Cell]) -> str:
+    """Say what is crossed on one dataset."""
+    encoders = " × ".join(f"{len(e)} {m}" for m, e in found.encoders.items())
+    told = [f"{encoders} encoders", f"{len(found.fusions)} fusions", f"{len(found.heads)} heads"]
+    if source.matrix.finetune != [FROZEN]:
+        told.append(f"finetune {', '.join(source.matrix.finetune)} (joint fusions)")
+    replicates = len({(c.seed, c.part.fold) for c in cells if not c.skipped})
+    return f"{samples.name}: {'; '.join([*told, f'{replicates} seeds × folds'])}"
 
 
 def skip(cell: Cell, reason: str) -> Cell:
@@ -334,10 +353,32 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
             return f"fusion {cell.fusion.name!r} does not handle missing modalities"
     if cell.alignment is not None and cell.fusion is not None and cell.fusion.entry.sequences:
         return f"fusion {cell.fusion.name!r} takes sequences, which are not aligned"
+    if cell.trains_encoders and (reason := _frozen_only(cell)):
+        return reason
     axes = cell.axes if excluded else {}
     for index, rule in enumerate(excluded):
         if all(str(axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
+    return ""
+
+
+def _frozen_only(cell: Cell) -> str:
+    """Say why a cell's encoders cannot be trained with its fusion; nothing where they can."""
+    fusion = cell.fusion
+    assert fusion is not None
+    if not fusion.entry.finetune:
+        return f"fusion {fusion.name!r} does not train encoders"
+    if cell.finetune == "lora" and "finetune" not in fusion.asks:
+        return f"fusion {fusion.name!r} trains encoders in full, not by low-rank adapters"
+    trained = [encoder for encoder in cell.encoders if encoder.can_be_tuned]
+    if not trained:
+        return "none of its encoders can be trained with a fusion"
+    if cell.alignment is not None:
+        return "alignments are of embeddings that stay as they are"
+    if fusion.entry.sequences and any(encoder.entry.sequences for encoder in trained):
+        return f"fusion {fusion.name!r} takes sequences, whose encoders are not trained with it"
+    if cell.missing == "zero":
+        return "missing = 'zero' is of embeddings that stay as they are"
     return ""
 
 
@@ -353,6 +394,17 @@ def _repeated(cell: Cell, first: dict[int, int]) -> str:
 
 def _texts(value: Any) -> list[str]:
     return [str(v) for v in value] if isinstance(value, list) else [str(value)]
+
+
+def check_finetune(source: Source, catalogue: Catalogue, fusions: Iterable[Choice]) -> None:
+    """Raise `UserError` where encoders are to be trained and no fusion of the file does that."""
+    asked = [each for each in source.matrix.finetune if each != FROZEN]
+    if asked and not any(fusion.entry.finetune for fusion in fusions):
+        able = [n for n, entry in catalogue.entries["fusion"].items() if entry.finetune]
+        raise UserError(
+            f"{source.label}: finetune = {asked[0]!r}: no fusion of the file trains encoders; "
+            f"those that do: {', '.join(able) or 'none is installed'}"
+        )
 
 
 def check_exclude(source: Source, columns: Sequence[str]) -> None:

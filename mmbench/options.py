@@ -16,7 +16,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from mmbench.catalogue import Entry
 from mmbench.errors import UserError, did_you_mean
 
-GIVEN = ("seed", "device", "threads", "n_classes")
+GIVEN = ("seed", "device", "threads", "n_classes", "finetune")
 """Parameters that the harness gives to those who ask for them by name."""
 
 

@@ -194,7 +194,7 @@ def fuse(fusion: Any, features: Mapping[str, Matrix], accepts_sparse: bool) -> M
 def count(features: Mapping[str, Matrix]) -> int:
     """Return how many samples there are features of."""
     first = next(iter(features.values()))
-    return len(first) if isinstance(first, Sequences) else int(first.shape[0])
+    return int(first.shape[0]) if hasattr(first, "shape") else len(first)
 
 
 def dense(features: Mapping[str, Matrix]) -> dict[str, np.ndarray]:

@@ -230,6 +230,8 @@ class _Draft:
         if not self.broken:
             matrix.check_encoder_keys(source, loaded)
             matrix.check_subsets(source, loaded)
+            fusions = [fusion for each in found.values() for fusion in each.fusions]
+            matrix.check_finetune(source, self.catalogue, fusions)
         encoder_columns = [f"encoder_{m}" for s in loaded for m in s.modalities]
         matrix.check_exclude(source, [*AXES, *encoder_columns])
         planner = Planner(metrics, self.device)
@@ -306,12 +308,7 @@ class _Draft:
         elif scheme == "holdout":
             identity += (split.test, split.validation)
         cells = list(matrix.cells(source, samples, found, parts, identity))
-        encoders = " × ".join(f"{len(e)} {m}" for m, e in found.encoders.items())
-        replicates = len({(c.seed, c.part.fold) for c in cells if not c.skipped})
-        self.products.append(
-            f"{samples.name}: {encoders} encoders; {len(found.fusions)} fusions; "
-            f"{len(found.heads)} heads; {replicates} seeds × folds"
-        )
+        self.products.append(matrix.product(source, samples, found, cells))
         return cells
 
     def _note_code(self, found: Iterable[matrix.Candidates]) -> None:

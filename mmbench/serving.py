@@ -34,7 +34,7 @@ from mmbench.steps import (
 from mmbench.workshop import Workshop
 
 Embeddings = Mapping[str, Matrix]
-"""By modality, (n, d) each, as encoders return them."""
+"""By modality, (n, d) each, as encoders return them; items where the fusion has trained one."""
 
 Specs = Mapping[str, Mapping[str, Any]]
 """Jobs by key: ``kind`` and ``spec``."""
@@ -67,6 +67,12 @@ class Service:
         return {modality: self.jobs[key]["spec"] for modality, key in self.keys.items()}
 
     @cached_property
+    def sources(self) -> dict[str, Mapping[str, Any]]:
+        """Where the items of each modality come from: ``dataset`` and ``rows``."""
+        trained = trained_parts(self.jobs[self.final]["spec"])
+        return {**self.embeds, **{m: part["samples"]["params"] for m, part in trained.items()}}
+
+    @cached_property
     def encoders(self) -> dict[str, Any]:
         """Encoders by modality: built, and fitted where they are trained."""
         return {modality: encoder(spec, self.workshop) for modality, spec in self.embeds.items()}
@@ -81,9 +87,12 @@ class Service:
         _ = self.encoders, self.classify
 
     def embed(self, items: Mapping[str, Sequence[Any]]) -> dict[str, Matrix]:
-        """Embed raw items by modality."""
-        made = {}
+        """Embed raw items by modality; those whose encoder the fusion has trained stay items."""
+        made: dict[str, Any] = {}
         for modality, given in items.items():
+            if modality not in self.encoders:
+                made[modality] = given
+                continue
             with stage("encode"):
                 made[modality] = encoded(
                     self.encoders[modality], given, self.embeds[modality]["sequences"]
@@ -103,11 +112,17 @@ def embedding_keys(final: str, jobs: Specs) -> dict[str, str]:
     if kind == "decide":
         before = list(spec["probabilities"].values())
     else:
-        before = [part["from"] for part in spec.get("features", spec)["parts"]]
+        before = [part["from"] for part in spec.get("features", spec)["parts"] if "from" in part]
     found: dict[str, str] = {}
     for key in dict.fromkeys(before):
         found |= embedding_keys(key, jobs)
     return found
+
+
+def trained_parts(spec: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the modalities whose encoders a fit job trains, and what it is told of their items."""
+    parts = spec.get("features", {}).get("parts", ())
+    return {part["modality"]: part["items"] for part in parts if "items" in part}
 
 
 def encoder(spec: Mapping[str, Any], workshop: Workshop) -> Any:
@@ -173,16 +188,21 @@ def _prepared(
     """Return what makes features of embeddings: filled in, scaled, aligned, fused if trained."""
     sources = {
         key: _source(key, jobs, workshop)
-        for key in dict.fromkeys(part["from"] for part in spec["parts"])
+        for key in dict.fromkeys(part["from"] for part in spec["parts"] if "from" in part)
     }
-    preparations = [preparation(part, spec, workshop) for part in spec["parts"]]
+    preparations = [
+        (part, None if "items" in part else preparation(part, spec, workshop))
+        for part in spec["parts"]
+    ]
 
     def prepare(embeddings: Embeddings) -> dict[str, Matrix]:
         made = {key: source(embeddings) for key, source in sources.items()}
         with stage("standardise"):
             return {
-                part["modality"]: one.apply(made[part["from"]][part["modality"]])
-                for part, one in zip(spec["parts"], preparations, strict=True)
+                (modality := part["modality"]): embeddings[modality]
+                if one is None
+                else one.apply(made[part["from"]][modality])
+                for part, one in preparations
             }
 
     return prepare

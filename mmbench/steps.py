@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench import splits
+from mmbench import joint, splits
 from mmbench.embedding import embed, keep_history
 from mmbench.errors import PluginError
 from mmbench.metrics import evaluate
@@ -63,12 +63,19 @@ def _stored(
 def features(
     spec: Mapping[str, Any], workshop: Workshop, *rowsets: np.ndarray
 ) -> list[dict[str, Matrix]]:
-    """Return each modality's features for the training rows and then each further set of rows."""
+    """Return each modality's features for the training rows and then each further set of rows.
+
+    Of a modality whose encoder a joint fusion trains, they are its items.
+    """
     made: list[dict[str, Matrix]] = [{} for _ in range(1 + len(rowsets))]
     for part in spec["parts"]:
-        prepared = preparation(part, spec, workshop)
+        prepared = None if "items" in part else preparation(part, spec, workshop)
         for rows, into in zip((workshop.array(spec["train"]), *rowsets), made, strict=True):
-            into[part["modality"]] = prepared.apply(*_stored(part, workshop, rows))
+            into[part["modality"]] = (
+                joint.items(part, workshop, rows)
+                if prepared is None
+                else prepared.apply(*_stored(part, workshop, rows))
+            )
     return made
 
 
@@ -244,15 +251,14 @@ def fit_joint(
         dict(accepted(spec["joint"], part))
         for part in features(spec["features"], workshop, *data.rowsets)
     ]
-    k = len(data.labels.present)
-    model = workshop.build(spec["joint"], k)
-    validation = (parts[2], data.codes) if data.codes is not None else None
-    model.fit(parts[0], data.labels.codes, validation=validation)
-
-    def predict(given: Mapping[str, Matrix]) -> np.ndarray:
-        rows = count(given)
-        return checked_probabilities(model.predict_proba(given), rows, k, "predict_proba")
-
+    model, predict = joint.fit(
+        spec["joint"],
+        spec["features"]["parts"],
+        workshop,
+        parts[0],
+        data.labels.codes,
+        validation=(parts[2], data.codes) if data.codes is not None else None,
+    )
     return predict, parts[1], model
 
 

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mmbench import splits
+from mmbench import joint, splits
 from mmbench.errors import DamagedArtefactError, PluginError, one_line
 from mmbench.metrics import evaluate
 from mmbench.options import canonical
 from mmbench.pipeline import (
     Labels,
-    checked_probabilities,
-    count,
     fit_head,
     fold_decisions,
     is_calibrated,
@@ -155,7 +153,7 @@ class _Fits(_Bench):
                 try:
                     if wanted != known:
                         known, given = wanted, self._given(candidate, number, read(fold["test"]))
-                    output = self._output(candidate, given, codes, rows)
+                    output = self._output(candidate, number, given, codes, rows)
                 except DamagedArtefactError:  # nothing of the candidate's: it is made anew
                     raise
                 except Exception as error:
@@ -184,20 +182,24 @@ class _Fits(_Bench):
         return fused_vectors(spec, self.workshop, candidate["head"]["sparse"], test)
 
     def _output(
-        self, candidate: Mapping[str, Any], given: Any, codes: np.ndarray, rows: np.ndarray
+        self,
+        candidate: Mapping[str, Any],
+        number: int,
+        given: Any,
+        codes: np.ndarray,
+        rows: np.ndarray,
     ) -> np.ndarray:
+        """Return what a candidate, fitted to some rows of a fold, gives on its test part."""
         train, test = given
         fold = Labels.of(codes[rows])
         if len(fold.present) < 2:
             raise PluginError("the training part has one class")
         k = len(fold.present)
         if candidate["joint"]:
-            model = self.workshop.build(candidate["joint"], k)
-            model.fit({m: v[rows] for m, v in train.items()}, fold.codes, validation=None)
-            probabilities = checked_probabilities(
-                model.predict_proba(test), count(test), k, "predict_proba"
-            )
-            return fold.widen(probabilities, self.k)
+            parts = candidate["features"][number]["parts"]
+            fewer = {m: values[rows] for m, values in train.items()}
+            _, predict = joint.fit(candidate["joint"], parts, self.workshop, fewer, fold.codes)
+            return fold.widen(predict(test), self.k)
 
         def make() -> Any:
             return self.workshop.build(candidate["head"], k)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.catalogue import Catalogue, load_catalogue
+from mmbench.config import FROZEN
 from mmbench.contracts import Dataset
 from mmbench.data import DatasetSpec
 from mmbench.frames import FrameWise
@@ -59,6 +60,7 @@ class Workshop:
             "threads": self.threads,
             "device": self.device,
             "n_classes": n_classes,
+            "finetune": component.get("finetune", FROZEN),
         }
         built = build(entry, component["params"], given)
         return FrameWise(built, component["over_time"]) if component["over_time"] else built

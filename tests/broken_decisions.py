@@ -222,6 +222,11 @@ class Joint:
         return near / near.sum(axis=1, keepdims=True)
 
 
+@broken("joint-that-tunes-nothing", "joint", finetune=True)
+class JointThatTunesNothing(Joint):
+    """It was registered to train encoders and takes none."""
+
+
 @broken("joint-scores", "joint")
 class JointScores(Joint):
     """Similarities to each class by itself, which do not sum to one."""

@@ -250,6 +250,55 @@ class SortedSequences(Words):
         return Sequences.of([[[min(ord(c), 1_000)] for c in f"{text}."] for text in texts])
 
 
+class Doubled(Vectors):
+    """Twice the vectors, by a network of torch."""
+
+    factor, detached = 2.0, False
+
+    def __init__(self) -> None:
+        self._network: Any = None
+
+    def encode(self, items: Sequence[Any]) -> Any:
+        return 2 * super().encode(items)
+
+    def module(self) -> Any:
+        import torch
+
+        if self._network is None:
+            detached = self.detached
+
+            class Network(torch.nn.Module):
+                def __init__(self, factor: float) -> None:
+                    super().__init__()
+                    self.factor = torch.nn.Parameter(torch.tensor(factor))
+
+                def forward(self, batch: Any) -> Any:
+                    made = self.factor * batch
+                    return made.detach() if detached else made
+
+            self._network = Network(self.factor)
+        return self._network
+
+    def collate(self, items: Sequence[Any]) -> Any:
+        import torch
+
+        return torch.from_numpy(super().encode(items))
+
+
+@broken("network-with-other-weights", finetune=True)
+class OtherWeights(Doubled):
+    """Twice the vectors, but three times by its network."""
+
+    factor = 3.0
+
+
+@broken("network-detached", finetune=True)
+class Detached(Doubled):
+    """Twice the vectors, by a network that cannot be trained."""
+
+    detached = True
+
+
 # --- randomness and state -----------------------------------------------------------------------
 
 

@@ -64,6 +64,11 @@ class NotRegisteredTrained(Centred):
     """It would never be fitted."""
 
 
+@broken("trained-and-finetune", finetune=True)
+class TrainedAndFinetune(Centred):
+    """Fitted on the training part, and a network besides."""
+
+
 @broken("trained-without-fit")
 class TrainedWithoutFit:
     """There is nothing to be fitted."""

@@ -53,6 +53,8 @@ BROKEN = {
         "width-of-the-batch": "width",
         "padded-sequences": "sequences",
         "sorted-sequences": "sequences",
+        "network-with-other-weights": "finetune",
+        "network-detached": "finetune",
         "unseeded-noise": "determinism",
         "global-noise": "determinism",
         "seeds-numpy": "random-state",
@@ -66,6 +68,7 @@ BROKEN = {
     },
     "broken_trained": {
         "not-registered-trained": "trained-flag",
+        "trained-and-finetune": "flags",
         "trained-without-fit": "trained-flag",
         "needs-labels": "unsupervised",
         "supervised-in-name": "supervised-flag",

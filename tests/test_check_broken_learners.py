@@ -60,6 +60,7 @@ BROKEN = {
         "peeks-at-the-base": "hidden-rows",
         "tallies": "isolation",
         "joint-scores": "probabilities",
+        "joint-that-tunes-nothing": "finetune-methods",
         "joint-reversed": "label-order",
         "joint-of-the-batch": "batch-size",
         "joint-without-validation": "runs",

@@ -20,7 +20,8 @@ from mmbench.measurement.settings import Settings
 from mmbench.measurement.work import CLOSE
 from mmbench.pipeline import to_dense
 from mmbench.stages import stage
-from mmbench.testing.subject import DecisionSubject, Request, RowSubject, take
+from mmbench.testing.arrays import take
+from mmbench.testing.subject import DecisionSubject, Request, RowSubject
 
 STAGE = {"encoder": "encode", "alignment": "align", "fusion": "fusion", "head": "head"}
 """What serving has of each sort of plugin."""

@@ -16,7 +16,7 @@ from mmbench.measurement.settings import SAMPLES, Settings, every
 from mmbench.options import canonical
 from mmbench.planning import Plan
 from mmbench.results import KEYS
-from mmbench.serving import embedding_keys
+from mmbench.serving import embedding_keys, trained_parts
 from mmbench.splits import Part
 
 
@@ -106,6 +106,8 @@ class TimingPlan:
         final = wanted.final
         if not len(self._rows(cell, cell.modalities, wanted.test)):
             return []
+        if trained_parts(jobs[final].spec):  # encoders and fusion are one network
+            return [self._unit("end-to-end", final, cell, cell.modalities, asked)]
         made = [
             self._unit("encoder", key, cell, (modality,), asked)
             for modality, key in self._embeds(final).items()

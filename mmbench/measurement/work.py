@@ -56,9 +56,10 @@ class Timed:
         self._service = Service(self.spec["jobs"], self.spec["of"], self.workshop)
         self._items = {
             modality: pick(
-                self.workshop.items(spec["dataset"], modality), self.workshop.array(spec["rows"])
+                self.workshop.items(source["dataset"], modality),
+                self.workshop.array(source["rows"]),
             )
-            for modality, spec in self._embeds.items()
+            for modality, source in self._sources.items()
         }
 
     @property
@@ -81,13 +82,13 @@ class Timed:
         return job
 
     @cached_property
-    def _embeds(self) -> Mapping[str, Mapping[str, Any]]:
-        """The embedding jobs whose encoders are in it, by modality."""
+    def _sources(self) -> Mapping[str, Mapping[str, Any]]:
+        """Where its items come from, by modality, if it begins with items."""
         match self.spec["unit"]:
             case "encoder":
                 return {self.spec["modality"]: self._job}
             case "end-to-end":
-                return self._service.embeds
+                return self._service.sources
             case _:
                 return {}
 

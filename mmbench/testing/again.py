@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.testing.arrays import Arrays, copied
 from mmbench.testing.kit import BrokenContractError
 from mmbench.testing.samples import DatasetSubject, fingerprints
-from mmbench.testing.subject import Arrays, Request, RowSubject, copied
+from mmbench.testing.subject import Request, RowSubject
 
 HASH_SEED = "4711"
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mmbench.options import Option, signature
+from mmbench.testing.arrays import Arrays
 from mmbench.testing.samples import DatasetSubject
-from mmbench.testing.subject import Arrays
 
 SECONDS = 30.0
 """What all alterations together may take, about."""

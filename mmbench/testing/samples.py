@@ -14,8 +14,9 @@ import numpy as np
 from mmbench.data import DatasetSpec
 from mmbench.errors import UserError
 from mmbench.options import signature
+from mmbench.testing.arrays import Arrays
 from mmbench.testing.kit import BrokenContractError
-from mmbench.testing.subject import Arrays, Subject
+from mmbench.testing.subject import Subject
 
 SPREAD = 200
 """How many items of a modality are looked at."""

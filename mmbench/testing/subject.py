@@ -7,9 +7,8 @@ others, ``fit`` and ``apply``. So behaviour that all must show is asked for once
 from __future__ import annotations
 
 import inspect
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,13 +17,12 @@ import numpy as np
 
 from mmbench import pipeline
 from mmbench.catalogue import Catalogue, Entry, load_catalogue
+from mmbench.config import FROZEN
 from mmbench.data import pick
 from mmbench.errors import PluginError
 from mmbench.options import build, signature
 from mmbench.testing import specimens
-
-Arrays = dict[str, Any]
-"""What a plugin returned, by modality; under the empty name where it is one array."""
+from mmbench.testing.arrays import Arrays, copied
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,13 @@ class Subject:
         n_classes: int = specimens.CLASSES,
     ) -> Any:
         """Build the plugin's object from its options and what the harness gives."""
-        given = {"seed": seed, "device": device, "threads": 1, "n_classes": n_classes}
+        given = {
+            "seed": seed,
+            "device": device,
+            "threads": 1,
+            "n_classes": n_classes,
+            "finetune": FROZEN,
+        }
         return build(self.entry, self.request.params if params is None else params, given)
 
     @cached_property
@@ -333,9 +337,6 @@ def _subject_class(entry: Entry) -> type[Subject]:
     )
 
 
-# --- rows and arrays ---------------------------------------------------------------------------
-
-
 def _widths(subject: RowSubject) -> tuple[int, ...]:
     """Return unlike widths, or equal ones where it raises a ValueError for the unlike alone."""
     for widths in ((6, 4), (5, 5)):
@@ -348,50 +349,6 @@ def _widths(subject: RowSubject) -> tuple[int, ...]:
             break
         return widths
     return (6, 4)
-
-
-def take(rows: Any, chosen: Sequence[int] | np.ndarray) -> Any:
-    """Return some of the rows, in the order given."""
-    if isinstance(rows, Mapping):
-        return {name: values[np.asarray(chosen, dtype=int)] for name, values in rows.items()}
-    if isinstance(rows, list):
-        return [rows[i] for i in chosen]
-    return rows[np.asarray(chosen, dtype=int)]
-
-
-def dense(values: Any) -> np.ndarray:
-    """Return an array that may be sparse as a dense one."""
-    return np.asarray(pipeline.to_dense(values))
-
-
-def is_sparse(values: Any) -> bool:
-    """Whether it is a sparse matrix; SciPy is not imported to say no."""
-    return "scipy.sparse" in sys.modules and sys.modules["scipy.sparse"].issparse(values)
-
-
-def copied(arrays: Arrays) -> Arrays:
-    """Return a copy of what was returned, so that later calls cannot change it."""
-    return {name: np.array(dense(values)) for name, values in arrays.items()}
-
-
-def same(a: Arrays, b: Arrays) -> bool:
-    """Whether two results are equal to the last bit."""
-    return a.keys() == b.keys() and all(
-        np.array_equal(dense(a[name]), dense(b[name]), equal_nan=True) for name in a
-    )
-
-
-def difference(a: Arrays, b: Arrays) -> float:
-    """Return the largest difference, relative to the largest value; infinite for other shapes."""
-    worst = 0.0
-    for name in a:
-        left, right = dense(a[name]), dense(b[name])
-        if left.shape != right.shape:
-            return float("inf")
-        scale = max(float(np.abs(left).max(initial=0)), 1e-12)
-        gap = np.abs(left.astype(np.float64) - right).max(initial=0)
-        worst = max(worst, float("inf") if np.isnan(gap) else float(gap) / scale)
-    return worst
 
 
 def has_method(target: Any, name: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mmbench.errors import one_line
 from mmbench.testing import specimens
+from mmbench.testing.arrays import dense
 from mmbench.testing.kit import BrokenContractError, Suite
-from mmbench.testing.subject import AlignmentSubject, dense
+from mmbench.testing.subject import AlignmentSubject
 
 suite = Suite()
 

@@ -31,6 +31,7 @@ FLAGS = {
     "sparse": ("encoder", "alignment", "feature", "joint", "head"),
     "handles_missing": ("alignment", "feature", "decision", "joint", "head"),
     "sequences": ("encoder", "feature", "joint"),
+    "finetune": ("encoder", "joint"),
 }
 """The sorts (of fusions: the levels) for which a flag says something."""
 
@@ -54,6 +55,7 @@ def flags(subject: Subject) -> None:
         "sparse": entry.sparse,
         "handles_missing": entry.handles_missing,
         "sequences": entry.sequences,
+        "finetune": entry.finetune,
     }
     for flag, is_said in said.items():
         if is_said and not {entry.sort, entry.level} & set(FLAGS[flag]):
@@ -66,6 +68,8 @@ def flags(subject: Subject) -> None:
             raise BrokenContractError(
                 f"registered {flag} but not trained: it would never be fitted"
             )
+    if entry.finetune and entry.trained:
+        raise BrokenContractError("registered finetune and trained: only frozen ones are tuned")
 
 
 def _sort(subject: Subject) -> str:

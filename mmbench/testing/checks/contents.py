@@ -12,9 +12,9 @@ from mmbench.errors import one_line
 from mmbench.options import signature
 from mmbench.testing import again
 from mmbench.testing.altered import alterations, takes
+from mmbench.testing.arrays import Arrays
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.samples import FEW, DatasetSubject
-from mmbench.testing.subject import Arrays
 
 suite = Suite()
 

@@ -14,9 +14,10 @@ import numpy as np
 from mmbench.errors import one_line
 from mmbench.options import signature
 from mmbench.sequences import checked_sequences
+from mmbench.testing.arrays import copied, difference, is_sparse, take
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import odd_items
-from mmbench.testing.subject import EncoderSubject, copied, difference, is_sparse, take
+from mmbench.testing.subject import EncoderSubject
 
 suite = Suite()
 
@@ -105,6 +106,35 @@ def sequences(subject: EncoderSubject) -> str:
         if made.values.shape[1] != whole.values.shape[1]:
             raise BrokenContractError(f"of {what} it returned vectors of another length")
     return f"{whole.lengths.min()} to {whole.lengths.max()} vectors (t, {whole.values.shape[1]})"
+
+
+@suite.check(
+    "finetune",
+    why="A fusion that trains an encoder begins with its network: where that embeds otherwise than "
+    "`encode`, frozen and fine-tuned cells are of different encoders.",
+    mend="Let `encode` and `module` share all that makes embeddings of a prepared batch; detach "
+    "nothing in it.",
+    needs=("dtype", "batch-size"),
+)
+def finetune(subject: EncoderSubject) -> str:
+    """The network that can be trained embeds as ``encode`` does, and gradients flow."""
+    if not subject.entry.finetune or subject.entry.trained:
+        raise NotApplicable("it is not registered finetune, as a frozen one")
+    encoder = subject.build()
+    network = encoder.module()
+    if encoder.module() is not network:
+        raise BrokenContractError("asked twice, module gave two objects")
+    made = network.eval()(encoder.collate(subject.test))
+    if not made.requires_grad:
+        raise BrokenContractError("no gradient flows through what module returns")
+    told = {"": made.detach().numpy()}
+    if told[""].dtype != np.float32:
+        raise BrokenContractError(f"module made {told[''].dtype}; float32 was expected")
+    if (gap := difference(subject.output, told)) > subject.tolerance:
+        raise BrokenContractError(
+            f"module's embeddings are other than encode's, by {gap:.1e} of the largest value"
+        )
+    return f"{sum(p.numel() for p in network.parameters()):,} parameters"
 
 
 @suite.check(

@@ -9,8 +9,9 @@ import numpy as np
 
 from mmbench.errors import one_line
 from mmbench.sequences import Sequences
+from mmbench.testing.arrays import copied, difference
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
-from mmbench.testing.subject import RowSubject, copied, difference
+from mmbench.testing.subject import RowSubject
 
 suite = Suite()
 

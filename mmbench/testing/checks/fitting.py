@@ -14,18 +14,14 @@ from mmbench.data import pick
 from mmbench.errors import one_line
 from mmbench.sequences import Sequences
 from mmbench.testing import again, specimens
+from mmbench.testing.arrays import copied, dense, difference, same, take
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import (
     EncoderSubject,
     FeatureSubject,
     JointSubject,
     RowSubject,
-    copied,
-    dense,
-    difference,
     has_method,
-    same,
-    take,
 )
 
 suite = Suite()

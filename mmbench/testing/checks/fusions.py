@@ -8,6 +8,7 @@ import numpy as np
 
 from mmbench.errors import one_line
 from mmbench.testing import specimens
+from mmbench.testing.arrays import copied
 from mmbench.testing.checks.features import without
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.subject import (
@@ -15,7 +16,6 @@ from mmbench.testing.subject import (
     DecisionSubject,
     FeatureFusionSubject,
     RowSubject,
-    copied,
     has_method,
 )
 
@@ -55,6 +55,22 @@ def modality_count(subject: RowSubject) -> str:
         if values.shape[:1] != (subject.n_test,) or not np.isfinite(values).all():
             raise BrokenContractError(f"with {count} modalities rows are wanting or not finite")
     return "; ".join(raised)
+
+
+@suite.check(
+    "finetune-methods",
+    why="Cells that fine-tune encoders call these instead of `fit` and `predict_proba`.",
+    mend="Offer both methods, or leave finetune=True out.",
+    needs=("builds",),
+)
+def finetune_methods(subject: RowSubject) -> None:
+    """A joint fusion registered finetune offers ``fit_items`` and ``predict_proba_items``."""
+    if subject.entry.level != "joint" or not subject.entry.finetune:
+        raise NotApplicable("it is no joint fusion registered finetune")
+    built = subject.build()
+    for name in ("fit_items", "predict_proba_items"):
+        if not has_method(built, name):
+            raise BrokenContractError(f"it has no method {name}")
 
 
 @suite.check(

@@ -12,18 +12,10 @@ import numpy as np
 from mmbench.environment import gpus
 from mmbench.sequences import Sequences
 from mmbench.testing import again
+from mmbench.testing.arrays import Arrays, copied, dense, difference, is_sparse, same, take
 from mmbench.testing.kit import BrokenContractError, NotApplicable, Suite
 from mmbench.testing.specimens import content_of
-from mmbench.testing.subject import (
-    Arrays,
-    RowSubject,
-    copied,
-    dense,
-    difference,
-    is_sparse,
-    same,
-    take,
-)
+from mmbench.testing.subject import RowSubject
 
 suite = Suite()
 

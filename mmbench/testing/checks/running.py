@@ -7,9 +7,10 @@ from dataclasses import replace
 from mmbench.environment import gpus
 from mmbench.errors import one_line
 from mmbench.testing import again
+from mmbench.testing.arrays import take
 from mmbench.testing.checks.common import asks_for_gpu
 from mmbench.testing.kit import BrokenContractError, Suite
-from mmbench.testing.subject import RowSubject, has_method, take
+from mmbench.testing.subject import RowSubject, has_method
 
 suite = Suite()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mmbench import hookimpl
 
-VECTORS: dict[str, object] = {"level": "joint"}
+VECTORS: dict[str, object] = {"level": "joint", "finetune": True}
 EVIDENCE: dict[str, object] = {**VECTORS, "handles_missing": True}
 TOKENS: dict[str, object] = {**EVIDENCE, "sequences": True}
 

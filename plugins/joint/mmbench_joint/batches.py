@@ -48,39 +48,59 @@ class Batches:
 
     def __call__(self, given: list[Sample], training: bool) -> Batch:
         """Return a batch; what is random is drawn from torch's generator, in training alone."""
-        values, there = zip(*map(_padded, zip(*given, strict=True)), strict=True)
+        values, there = zip(*map(padded, zip(*given, strict=True)), strict=True)
         batch: Batch = {"values": list(values), "there": list(there)}
-        if training and self.drop:
-            self._drop(batch)
-        if training and self.mixup:
-            self._mix(batch)
+        if not training:
+            return batch
+        has = torch.stack([each.any(dim=1) for each in there], dim=1)
+        batch |= drawn(has, self.drop, self.mixup)
+        alter(batch, self.fill)
         return batch
 
-    def _drop(self, batch: Batch) -> None:
-        """Drop modalities; a sample that would lose all that it has keeps them."""
-        has = torch.stack([there.any(dim=1) for there in batch["there"]], dim=1)
-        kept = torch.rand(has.shape) >= self.drop
-        kept |= ~(kept & has).any(dim=1, keepdim=True)
+
+def drawn(has: Tensor, drop: float, mixup: float) -> Batch:
+    """Draw what is dropped, and who is mixed with whom.
+
+    Parameters
+    ----------
+    has : Tensor of bool, shape (n, modalities)
+        Which modalities a sample has; one that would lose all that it has keeps them.
+    drop, mixup : float
+        As of `Batches`.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``kept``, bool (n, modalities), where something may be dropped; ``partner`` and ``share``,
+        (n,), where samples are mixed.
+    """
+    made: Batch = {}
+    if drop:
+        kept = torch.rand(has.shape) >= drop
+        made["kept"] = kept | ~(kept & has).any(dim=1, keepdim=True)
+    if mixup:
+        made["partner"] = torch.randperm(len(has))
+        made["share"] = torch.distributions.Beta(mixup, mixup).sample((len(has),))
+    return made
+
+
+def alter(batch: Batch, fill: list[Tensor] | None) -> None:
+    """Drop and mix what was `drawn`, in place; of sequences, position by position."""
+    if "kept" in batch:
         for m, there in enumerate(batch["there"]):
-            keep = kept[:, m, None]
-            if self.fill is None:
+            keep = batch["kept"][:, m, None]
+            if fill is None:
                 batch["there"][m] = there & keep
                 batch["values"][m] = batch["values"][m] * keep[:, :, None]
             else:
-                batch["values"][m] = torch.where(keep[:, :, None], batch["values"][m], self.fill[m])
-
-    def _mix(self, batch: Batch) -> None:
-        """Mix each sample with another; of sequences, position by position."""
-        n = len(batch["there"][0])
-        partner = torch.randperm(n)
-        share = torch.distributions.Beta(self.mixup, self.mixup).sample((n,))
-        part = share[:, None, None]
+                batch["values"][m] = torch.where(keep[:, :, None], batch["values"][m], fill[m])
+    if "partner" in batch:
+        partner, part = batch["partner"], batch["share"][:, None, None]
         batch["values"] = [part * v + (1 - part) * v[partner] for v in batch["values"]]
         batch["there"] = [there | there[partner] for there in batch["there"]]
-        batch |= {"partner": partner, "share": share}
 
 
-def _padded(parts: tuple[np.ndarray, ...]) -> tuple[Tensor, Tensor]:
+def padded(parts: tuple[np.ndarray, ...]) -> tuple[Tensor, Tensor]:
     """Return vectors (n, t, d) and where they are, (n, t), t at least 1."""
     lengths = np.array([len(part) for part in parts])
     there = np.arange(max(1, lengths.max())) < lengths[:, None]

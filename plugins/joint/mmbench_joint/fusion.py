@@ -1,10 +1,10 @@
-"""What all joint fusions share: trained by one loop, saved without pickles."""
+"""What all joint fusions share: trained by one loop, with encoders or without."""
 
 # Options are read from annotations, which are not postponed here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from mmbench_training import Kept, Training, fit, moved
@@ -46,6 +46,16 @@ class NetworkFusion(Kept, Training):
         Parameter of the beta distribution by which two training samples and their labels are
         mixed (Zhang et al. 2018); 0 mixes nothing. Of sequences, vectors are mixed position by
         position, the shorter filled up with zeros.
+    encoder_learning_rate : float, default 1e-4
+        Of encoders that are trained with the fusion, or of their adapters.
+    lora_rank : int, default 8
+        Of the adapters of ``finetune = "lora"`` (Hu et al. 2022).
+    lora_alpha : int, default 16
+        The adapters' sum counts ``lora_alpha / lora_rank`` times.
+    lora_dropout : float, default 0
+        Share of an adapter's inputs that are set to 0 in training.
+    finetune : {"frozen", "full", "lora"}, default "frozen"
+        Given by mmbench.
 
     Attributes
     ----------
@@ -65,6 +75,11 @@ class NetworkFusion(Kept, Training):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     modality_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mixup: Annotated[float, Field(ge=0)] = 0.0
+    encoder_learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    lora_rank: Annotated[int, Field(ge=1)] = 8
+    lora_alpha: Annotated[int, Field(ge=1)] = 16
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    finetune: Literal["frozen", "full", "lora"] = "frozen"
 
     def objective(self, outputs: Any, labels: "Tensor", smoothing: float) -> "Tensor":
         """Return the loss of each sample, (n,); ``smoothing`` is 0 but in training."""
@@ -103,12 +118,7 @@ class NetworkFusion(Kept, Training):
         """
         from mmbench_joint.batches import Batches, samples
 
-        self.learnt_: dict[str, Any] = {
-            "modalities": list(features),
-            "widths": [_vectors(f).shape[1] for f in features.values()],
-            "classes": int(labels.max()) + 1,
-            "samples": len(labels),
-        }
+        self._learn(list(features), [_vectors(f).shape[1] for f in features.values()], labels)
         fill = None if self.handles_missing else _means(features)
         held = None
         if validation is not None:
@@ -131,22 +141,110 @@ class NetworkFusion(Kept, Training):
         -------
         ndarray of float64, shape (n, k)
         """
-        import torch
-
         from mmbench_joint.batches import Batches, samples
 
+        return self._predicted(self.network_, samples(self._ordered(features)), Batches())
+
+    def fit_items(
+        self,
+        encoders: Mapping[str, Any],
+        items: Mapping[str, Any],
+        labels: np.ndarray,
+        *,
+        validation: tuple[Mapping[str, Any], np.ndarray] | None = None,
+    ) -> Self:
+        """Train encoders and fusion together, all weights or low-rank adapters of the encoders'.
+
+        It begins where `fit` does: with the encoders' embeddings, standardised by those of the
+        training part. `save` keeps the fusion's network, not the encoders'.
+
+        Parameters
+        ----------
+        encoders : mapping
+            By modality, encoders that offer ``module()`` and ``collate(items)``; of the others
+            ``items`` has features, as `fit` is given them.
+        items : mapping of str to sequence
+            By modality; None where a sample lacks one.
+        labels : ndarray of int64, shape (n,)
+            0 to k-1.
+        validation : (items, labels), optional
+            What early stopping looks at.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no CUDA device where one was asked for, or the loss is not finite.
+        ValueError
+            As of `fit`; or an encoder has no layer to adapt, or a modality no training sample.
+        """
+        import torch
+
+        from mmbench_joint.endtoend import EndToEnd, ItemBatches, Stem, Together
+
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise RuntimeError("device 'cuda' was asked for, but torch finds no CUDA device")
         torch.set_num_threads(self.threads)
-        given, collate, pieces = samples(self._ordered(features)), Batches(), []
+        own = [encoders.get(modality) for modality in items]
+        stems = [
+            Stem.of(encoder, given, self)
+            for encoder, given in zip(own, items.values(), strict=True)
+        ]
+        self._learn(list(items), [len(stem.mean) for stem in stems], labels)
+        held = None
+        if validation is not None:
+            held = Together(self._ordered(validation[0])), validation[1]
+        rates = self.learning_rate, self.encoder_learning_rate
+        self.tuned_: Any
+        self.tuned_, history = fit(
+            lambda: EndToEnd(stems, self._begin(), self),
+            Together(list(items.values())),
+            labels,
+            options=self,
+            collate=ItemBatches(own, self.modality_dropout, self.mixup),
+            loss=self._loss,
+            validation=held,
+            groups=lambda network: network.groups(*rates),
+        )
+        trained = sum(p.numel() for p in self.tuned_.encoders.parameters() if p.requires_grad)
+        self.history_ = [{**row, "trained_encoder_parameters": float(trained)} for row in history]
+        self._collate = ItemBatches(own)
+        return self
+
+    def predict_proba_items(self, items: Mapping[str, Any]) -> np.ndarray:
+        """Return class probabilities of items, by the encoders as they were trained.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, k)
+        """
+        from mmbench_joint.endtoend import Together
+
+        return self._predicted(self.tuned_, Together(self._ordered(items)), self._collate)
+
+    def _learn(self, modalities: list[str], widths: list[int], labels: np.ndarray) -> None:
+        self.learnt_: dict[str, Any] = {
+            "modalities": modalities,
+            "widths": widths,
+            "classes": int(labels.max()) + 1,
+            "samples": len(labels),
+        }
+
+    def _predicted(self, network: "Module", given: Any, collate: Any) -> np.ndarray:
+        """Return a network's class probabilities of samples, batch by batch."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        pieces = []
         with torch.inference_mode():
             for start in range(0, len(given), self.batch_size):
                 batch = collate(given[start : start + self.batch_size], False)
-                outputs = self.network_(moved(batch, self.device))
+                outputs = network(moved(batch, self.device))
                 pieces.append(self.probabilities(outputs).cpu())
         predicted: np.ndarray = torch.cat(pieces).numpy()
         return predicted
 
-    def _ordered(self, features: Features) -> "list[np.ndarray | Sequences]":
-        return [features[m] for m in self.learnt_["modalities"]]
+    def _ordered(self, given: Mapping[str, Any]) -> list[Any]:
+        return [given[m] for m in self.learnt_["modalities"]]
 
     def _begin(self) -> "Module":
         self.network_ = self.build()

@@ -25,6 +25,10 @@ Loss = Callable[[Any, Any, "Tensor | None", "Tensor | None"], "Tensor"]
 """Outputs, inputs, labels (n,) and class weights (k,) of a batch to its mean loss."""
 
 
+Groups = Callable[[Any], "list[dict[str, Any]]"]
+"""The network to groups of its parameters."""
+
+
 class Fitted(NamedTuple):
     """A trained network, in evaluation mode, and its curves."""
 
@@ -62,6 +66,7 @@ def fit(
     collate: Collate,
     loss: Loss = cross_entropy,
     validation: tuple[Sequence[Any], np.ndarray | None] | None = None,
+    groups: Groups | None = None,
 ) -> Fitted:
     """Train a network.
 
@@ -86,6 +91,9 @@ def fit(
         ``loss(outputs, inputs, labels, class_weights)`` returns the mean over a batch.
     validation : (inputs, labels), optional
         What early stopping looks at; without it, a share of the training part (`held_out`).
+    groups : callable, optional
+        Of the network, returns the parameters that are trained, in groups as torch's optimisers
+        take them, each with its ``lr``; without it all have that of the options.
 
     Returns
     -------
@@ -118,7 +126,10 @@ def fit(
         passes = _Passes(
             build().to(options.device), options, collate, loss, _weights(part, options)
         )
-        history = _epochs(passes, part, held)
+        trained = [{"params": passes.network.parameters()}]
+        if groups is not None:
+            trained = groups(passes.network)
+        history = _epochs(passes, part, held, trained)
     return Fitted(passes.network.eval(), history)
 
 
@@ -237,14 +248,16 @@ class _Tally:
         return means | ({"accuracy": float(self.found) / self.n} if labelled else {})
 
 
-def _epochs(passes: _Passes, part: _Part, held: _Part | None) -> list[dict[str, float]]:
+def _epochs(
+    passes: _Passes, part: _Part, held: _Part | None, trained: list[dict[str, Any]]
+) -> list[dict[str, float]]:
     """Go through the epochs; leave the network with the weights that are kept."""
     import torch
 
     options, network = passes.options, passes.network
     generator = torch.Generator().manual_seed(options.seed)
     n_steps = len(part.batches(options.batch_size))
-    optimiser = _optimiser(network, options)
+    optimiser = _optimiser(trained, options)
     schedule = _schedule(optimiser, options, options.epochs * n_steps)
     scaler = torch.amp.GradScaler(options.device, enabled=_sixteen(options) == torch.float16)
     history: list[dict[str, float]] = []
@@ -297,16 +310,14 @@ def _sixteen(options: Training) -> torch.dtype | None:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _optimiser(network: Module, options: Training) -> torch.optim.Optimizer:
+def _optimiser(trained: list[dict[str, Any]], options: Training) -> torch.optim.Optimizer:
     from torch import optim
 
     rate, decay = options.learning_rate, options.weight_decay
     if options.optimiser == "sgd":
-        return optim.SGD(
-            network.parameters(), lr=rate, momentum=options.momentum, weight_decay=decay
-        )
+        return optim.SGD(trained, lr=rate, momentum=options.momentum, weight_decay=decay)
     kind = optim.Adam if options.optimiser == "adam" else optim.AdamW
-    return kind(network.parameters(), lr=rate, weight_decay=decay)
+    return kind(trained, lr=rate, weight_decay=decay)
 
 
 def _schedule(
@@ -318,8 +329,9 @@ def _schedule(
         return lr_scheduler.CosineAnnealingLR(optimiser, T_max=steps)
     if options.schedule == "one-cycle":
         momentum = bool(options.momentum) or options.optimiser != "sgd"
+        highest = [group["lr"] for group in optimiser.param_groups]
         return lr_scheduler.OneCycleLR(
-            optimiser, options.learning_rate, total_steps=steps, cycle_momentum=momentum
+            optimiser, highest, total_steps=steps, cycle_momentum=momentum
         )
     return lr_scheduler.ConstantLR(optimiser, factor=1.0)
 
