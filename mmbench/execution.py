@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.cells import Cell
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
 from mmbench.folder import RunFolder
 from mmbench.jobs import Job, Outcome
-from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
 from mmbench.results import (

@@ -13,7 +13,7 @@ from mmbench.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmbench.matrix import Cell
+    from mmbench.cells import Cell
 
 SCENARIOS = ("single-stream", "offline", "server")
 

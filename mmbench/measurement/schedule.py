@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mmbench.blocks import TimingBlock
+from mmbench.cells import Cell
 from mmbench.environment import machine
-from mmbench.matrix import Cell
 from mmbench.measurement.settings import SAMPLES, Settings, every
 from mmbench.options import canonical
 from mmbench.planning import Plan
