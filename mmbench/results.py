@@ -245,12 +245,15 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
     axes before it differ in it; and the values that were tuned, where any were.
     """
     axes = ["modalities", "fusion", "head"]
-    for axis in ("encoders", "params", "alignment", "missing"):
+    for axis in ("encoders", "params", "alignment", "finetune", "missing"):
         if summary.groupby(axes, dropna=False)[axis].nunique().max() > 1:
             axes.append(axis)
     if "tuned" in summary and (summary["tuned"] != "").any():
         axes.append("tuned")
-    order = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing", "tuned")
+    order = (
+        "modalities", "encoders", "alignment", "fusion", "head", "finetune", "params", "missing",
+        "tuned",
+    )  # fmt: skip
     return [axis for axis in order if axis in axes]
 
 

@@ -57,7 +57,9 @@ class Combination:
     def columns(self) -> dict[str, Any]:
         """What the table of timings says of it."""
         axes = self.first.axes
-        steps = (choice.name for choice in (self.first.fusion, self.first.head) if choice)
+        steps = [choice.name for choice in (self.first.fusion, self.first.head) if choice]
+        if self.first.trains_encoders:
+            steps.append(f"finetune {self.first.finetune}")
         names = ("cell", "dataset", "modalities", "encoders", "params")
         return {"name": " ".join(steps), **{name: axes[name] for name in names}}
 
