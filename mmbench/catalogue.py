@@ -260,9 +260,11 @@ def register(sort: str, name: str, target: Any, **flags: Any) -> None:
 
 def notebook_registrations() -> bytes:
     """Return what `register` was given, classes by value, for worker processes."""
+    if not _notebook:
+        return b""
     import cloudpickle
 
-    return cloudpickle.dumps(_notebook) if _notebook else b""
+    return bytes(cloudpickle.dumps(_notebook))
 
 
 def load_catalogue(extra: Iterable[str] = (), registrations: bytes | None = None) -> Catalogue:

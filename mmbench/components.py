@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mmbench import splits
+from mmbench.cells import Cell
 from mmbench.choices import Choice
 from mmbench.data import Samples
 from mmbench.graph import JobGraph, Shared
-from mmbench.matrix import Cell
 from mmbench.options import canonical
 from mmbench.splits import derive_seed
 

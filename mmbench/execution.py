@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.cells import Cell
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
 from mmbench.folder import RunFolder
 from mmbench.jobs import Job, Outcome
-from mmbench.matrix import Cell
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
 from mmbench.results import (
@@ -181,8 +181,7 @@ def run(
     kept = Store(Path(store).expanduser() if store is not None else default_folder())
     with folder.claimed(plan.name):
         this = Run(plan, folder, kept, observer or Observer(), chosen)
-        _Execution(this, runner, jobs or os.cpu_count() or 1, timeout).perform()
-        return this.table
+        return _Execution(this, runner, jobs or os.cpu_count() or 1, timeout).perform()
 
 
 class _Execution:
@@ -200,7 +199,7 @@ class _Execution:
         self.repairs: dict[str, int] = {}
         self.rows = RowMaker(run.plan, run.store, run.out)
 
-    def perform(self) -> None:
+    def perform(self) -> pd.DataFrame:
         run = self.run
         earlier = self._open_folder()
         self._rows_without_work(earlier)
@@ -240,11 +239,11 @@ class _Execution:
                 time_run(run, context, self.timeout, [] if interrupted else run.chosen)
             except KeyboardInterrupt:
                 interrupted = True
-        self._close_folder(earlier)
+        table = self._close_folder(earlier)
         if interrupted:
-            rows = (run.rows.get(cell.id, {}) for cell in run.chosen)
-            done = sum(row.get("status") == "ok" for row in rows)
+            done = sum(run.rows.get(c.id, {}).get("status") == "ok" for c in run.chosen)
             raise InterruptedRunError(run.folder, done, run.total)
+        return table
 
     # --- before --------------------------------------------------------------------------------
 
@@ -357,7 +356,7 @@ class _Execution:
 
     # --- after ---------------------------------------------------------------------------------
 
-    def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> None:
+    def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> pd.DataFrame:
         from mmbench.report.html import write_html
         from mmbench.report.markdown import write_report
 
@@ -372,7 +371,8 @@ class _Execution:
         summary = summarise(table)
         write_report(table, run.folder, summary=summary)
         write_html(table, run.folder, summary=summary)
-        self._tell("mmbench_run_finished", run=run, table=table)
+        self._tell("mmbench_run_finished", run=run, table=table.copy())
+        return table
 
     def _tell(self, event: str, **what: Any) -> None:
         """Call an event hook; a plugin that fails there costs a line on stderr, no more."""

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
 from mmbench.config import FROZEN
 from mmbench.graph import Shared
-from mmbench.matrix import Cell
 from mmbench.measures import Measures
 from mmbench.options import build
 from mmbench.pipeline import is_calibrated

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
 from mmbench.data import Samples
 from mmbench.errors import TooFewSamplesError
 from mmbench.fits import Chain, Fits
 from mmbench.graph import Shared
-from mmbench.matrix import Cell
 
 NOT_TUNED: Mapping[str, str] = MappingProxyType({})
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from mmbench import matrix, splits
 from mmbench.catalogue import Catalogue, load_catalogue, notebook_registrations
+from mmbench.cells import Cell
 from mmbench.choices import Choice, choices
 from mmbench.config import Source, Use, read_matrix
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
@@ -23,7 +24,6 @@ from mmbench.environment import gpus
 from mmbench.errors import TooFewSamplesError, UserError, did_you_mean, one_line
 from mmbench.graph import JobGraph
 from mmbench.jobs import Job
-from mmbench.matrix import Cell
 from mmbench.planner import CellJobs, Planner, uncollected
 from mmbench.results import AXES, METRICS
 from mmbench.searchspace import described

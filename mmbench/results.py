@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,29 +185,57 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from mmbench.pooled import Pool
+
     metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
     encoders = [name for name in table.columns if name.startswith("encoder_")]
     served = [name for name in SERVED if "timing" in table and table[name].notna().any()]
+    tuned = TUNED if "tuned" in table else ()
+    folder = table.attrs.get("folder")
+    pool = Pool(Path(folder) if folder else None, table.attrs.get("plugins", ()), metrics)
     planned = table[table["status"] != "skipped"]
-    pool = _Pool(table, metrics)
-    rows = []
-    for _, group in planned.groupby(KEYS, sort=False, dropna=False):
-        done = group[group["status"] == "ok"]
-        row = {key: group[key].iloc[0] for key in (*KEYS[:3], *encoders, *KEYS[3:])}
-        row |= {"n": len(done), "coverage": len(done) / len(group), "n_test": done["n_test"].sum()}
-        pooled = pool.metrics(done)
-        for name in metrics:
-            row[name] = done[name].mean()
-            row[f"{name}_std"] = done[name].std(ddof=1)
+    groups = _groups(planned)
+    told = planned[[*KEYS[:3], *encoders, *KEYS[3:]]].iloc[[group[0] for group in groups]]
+    averaged = [*metrics, *COSTS[:3], *served, *tuned[1:]]
+    figures = planned[averaged].to_numpy(np.float64, na_value=np.nan).T
+    is_ok = (planned["status"] == "ok").to_numpy()
+    column = {name: planned[name].to_numpy(object) for name in ("cell", "seed", *tuned[:1])}
+    n_test = planned["n_test"].to_numpy(np.int64, na_value=0)
+    rows: list[dict[str, Any]] = told.to_dict("records")
+    for row, group in zip(rows, groups, strict=True):
+        done = group[is_ok[group]]
+        row |= {"n": len(done), "coverage": len(done) / len(group), "n_test": n_test[done].sum()}
+        by_seed: dict[int, list[str]] = {}
+        for seed, cell in zip(column["seed"][done], column["cell"][done], strict=True):
+            by_seed.setdefault(seed, []).append(cell)
+        pooled = pool.metrics(by_seed)
+        means, spreads = _moments(np.ascontiguousarray(figures[:, done]))
+        average = dict(zip(averaged, means, strict=True))
+        for name, spread in zip(metrics, spreads, strict=False):
+            row |= {name: average[name], f"{name}_std": spread}
             row[f"{name}_pooled"] = pooled.get(name, np.nan)
-        row |= {name: done[name].mean() for name in (*COSTS[:3], *served)}
-        if "tuned" in table:
-            row["tuned"] = done["tuned"].value_counts(sort=False).idxmax() if len(done) else ""
-            row["inner_score"] = done["inner_score"].mean()
-        rows.append(row)
+        row |= {name: average[name] for name in (*COSTS[:3], *served)}
+        if tuned:
+            chosen = Counter(column["tuned"][done]).most_common(1)
+            row |= {"tuned": chosen[0][0] if chosen else "", "inner_score": average["inner_score"]}
+    pool.keep()
     summary = pd.DataFrame(rows)
     summary.attrs = dict(table.attrs)
     return summary
+
+
+def _groups(table: pd.DataFrame) -> list[np.ndarray]:
+    """Return the rows of each combination, in the table's order."""
+    numbers = table.groupby(KEYS, sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(numbers))[:-1]) if len(table) else []
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and sample standard deviation of each row, NaN left out, NaN where undefined."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(values, axis=1), np.nanstd(values, axis=1, ddof=1)
 
 
 def telling_axes(summary: pd.DataFrame) -> list[str]:
@@ -216,63 +245,18 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
     axes before it differ in it; and the values that were tuned, where any were.
     """
     axes = ["modalities", "fusion", "head"]
-    for axis in ("encoders", "params", "alignment", "missing"):
+    for axis in ("encoders", "params", "alignment", "finetune", "missing"):
         if summary.groupby(axes, dropna=False)[axis].nunique().max() > 1:
             axes.append(axis)
     if "tuned" in summary and (summary["tuned"] != "").any():
         axes.append("tuned")
-    order = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing", "tuned")
+    order = (
+        "modalities", "encoders", "alignment", "fusion", "head", "finetune", "params", "missing",
+        "tuned",
+    )  # fmt: skip
     return [axis for axis in order if axis in axes]
 
 
 def _is_extra(table: pd.DataFrame, name: str) -> bool:
     known = columns([c for c in table.columns if c.startswith("encoder_")])
     return name not in (*known, *TUNED, *TIMED)
-
-
-class _Pool:
-    """Scores the pooled predictions of a run by the metrics that its matrix file names."""
-
-    def __init__(self, table: pd.DataFrame, names: Sequence[str]) -> None:
-        self.names = names
-        folder = table.attrs.get("folder")
-        self.folder = Path(folder) if folder else None
-        self.plugins = table.attrs.get("plugins", ())
-        self._built: dict[str, Any] | None = None
-
-    def _metrics(self) -> dict[str, Any]:
-        from mmbench.catalogue import load_catalogue
-        from mmbench.options import build
-
-        if self._built is None:
-            assert self.folder is not None
-            record = self.folder / "metrics.json"
-            uses = json.loads(record.read_text()) if record.is_file() else {}
-            known = load_catalogue(self.plugins).entries["metric"]
-            self._built = {
-                name: build(known[name], uses[name], {"seed": 0, "threads": 1})
-                for name in self.names
-                if name in uses and name in known
-            }
-        return self._built
-
-    def metrics(self, cells: pd.DataFrame) -> dict[str, float]:
-        """Return each metric of the pooled predictions, averaged over seeds."""
-        from mmbench.metrics import evaluate
-
-        if self.folder is None or cells.empty:
-            return {}
-        if not all(predictions_file(self.folder, cell).is_file() for cell in cells["cell"]):
-            return {}
-        by_seed = []
-        for _, group in cells.groupby("seed", sort=False):
-            parts = [read_predictions(self.folder, cell) for cell in group["cell"]]
-            names = [c for c in parts[0].columns if c.startswith("p_")]
-            code = {name.removeprefix("p_"): i for i, name in enumerate(names)}
-            truth = np.concatenate([part["truth"].map(code).to_numpy() for part in parts])
-            probabilities = np.concatenate([part[names].to_numpy() for part in parts])
-            by_seed.append(evaluate(self._metrics(), truth, probabilities))
-        return {
-            name: float(np.mean([np.nan if s[name] is None else s[name] for s in by_seed]))
-            for name in by_seed[0]
-        }

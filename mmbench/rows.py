@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.cells import Cell
 from mmbench.errors import printable
 from mmbench.folder import RunFolder
-from mmbench.matrix import Cell
 from mmbench.options import canonical
 from mmbench.planner import CellJobs
 from mmbench.planning import BrokenDataset, Plan

@@ -14,6 +14,7 @@ import pytest
 import mmbench
 from mmbench import catalogue
 from mmbench.errors import UserError
+from mmbench.results import telling_axes
 from mmbench.serving import Service
 from mmbench.workshop import Context
 from tests.here import Here
@@ -238,6 +239,10 @@ def test_a_run_against_the_cells_by_hand(matrix):
         missing=["mean", "skip"],
     )
     table = mmbench.run(content, out="run", store="store", jobs=1, runner="here")
+    told = telling_axes(mmbench.summarise(table))
+    assert {"finetune", "encoders", "missing"} <= set(told)
+    report = Path("run/report.md").read_text()
+    assert "finetune" in next(line for line in report.splitlines() if line.startswith("| "))
     cells = table[table["level"] == "joint"].set_index(["encoder_right", "missing", "finetune"])
     assert len(cells) == 12
     assert set(cells["status"]) == {"ok"}, cells["reason"].tolist()

@@ -50,6 +50,7 @@ def row(number: int, **given: Any) -> dict[str, Any]:
         "level": "none",
         "head": "svm",
         "params": "{}",
+        "finetune": "",
         "missing": "",
         "seed": 0,
         "fold": 0,

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -292,6 +293,37 @@ def test_summary(folder: Path) -> None:
         assert row["top-two"] == pytest.approx(done["top-two"].mean())
     assert partial > 0
     assert (summary["coverage"] == 0).any()
+
+
+def test_pooled_figures_are_computed_once_for_their_predictions(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Those known are read, not computed; where predictions differ they are computed anew."""
+    copy = shutil.copytree(folder, tmp_path / "run")
+    table = mmbench.read_results(copy)
+    before = mmbench.summarise(table)
+    known = json.loads((copy / "pooled.json").read_text())
+    marked = {key: {**figures, "accuracy": 0.123} for key, figures in known.items()}
+    (copy / "pooled.json").write_text(json.dumps(marked))
+    row = next(row for _, row in before.iterrows() if row["coverage"] == 1)
+    axes = ["modalities", "encoders", "fusion", "head"]
+    cells = table[(table[axes] == row[axes]).all(axis=1)]
+    file = copy / "predictions" / f"{cells['cell'].iloc[0]}.parquet"
+    predictions = pd.read_parquet(file)
+    predictions["truth"] = predictions["truth"].replace({"0": "1"})
+    predictions.to_parquet(file)
+
+    after = mmbench.summarise(table)
+    pooled = []
+    for _, parts in cells.groupby("seed"):
+        truths, scores, _ = zip(*(stored(copy, cell) for cell in parts["cell"]), strict=True)
+        pooled.append(by_hand(np.concatenate(truths), np.concatenate(scores))["accuracy"])
+    pooled[1] = 0.123  # that seed's are as they were
+    assert after.loc[row.name, "accuracy_pooled"] == pytest.approx(np.mean(pooled), abs=1e-12)
+    others = after.drop(row.name)
+    others = others.loc[others["coverage"] > 0, "accuracy_pooled"]
+    assert others.tolist() == pytest.approx([0.123] * len(others))
+    assert len(others) > 3
 
 
 def test_auc_is_empty_without_all_classes_and_is_pooled(manifest: Block) -> None:

@@ -79,4 +79,4 @@ def test_kernels_are_compared_like_with_like() -> None:
     grid = {"C": [0.1, 10.0], "gamma": [0.0003, 0.01]}
     row = compare(replace(TASKS[1], train=80, test=40, encoders=1, rounds=1, grid=grid))
     assert row["pairs"] == 1
-    assert row["ratio"] == row["plain_s"] / row["mmbench_s"]
+    assert row["low"] == row["ratio"] == row["high"] > 0  # of one round

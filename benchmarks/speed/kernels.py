@@ -18,12 +18,22 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.blobs import Blob, Blobs
-from benchmarks.speed.sidebyside import Sides
+from benchmarks.speed.sidebyside import by_turns, figures
 from benchmarks.speed.tables import write
 
 PLUGIN = Path(__file__).with_name("blobs.py")
 WIDTHS = {"wide": 512, "narrow": 384}
 GRID = {"C": [0.1, 1.0, 10.0, 100.0], "gamma": [0.0003, 0.001, 0.003, 0.01]}
+
+TEXT = (
+    "All pairs of encoders (512 and 384 wide), `concat` and `svm` with its RBF kernel, ten "
+    "classes: `mmbench.run` with an empty store, one job at a time, against scikit-learn's `SVC` "
+    "on the concatenated embeddings of each pair, calibrated alike (`python -m "
+    "benchmarks.speed.kernels`). One thread each; medians over rounds taken by turns, with the "
+    "range of the ratio; `cpu_ratio` is that of processor seconds, which others on a shared "
+    "machine change less. Every predicted class is the same. `solver_s` is what libsvm alone takes "
+    "of mmbench's time, estimated from one pair's fits on kernels made beforehand."
+)
 
 Pair = tuple[int, int]
 Answers = dict[Pair, np.ndarray]
@@ -77,8 +87,8 @@ class Task:
 
 
 TASKS = (
-    Task("calibrated", 3000, 1000, encoders=4, rounds=2, target=10),
-    Task("grid of 16, tuned", 2000, 500, encoders=2, rounds=1, target=8, grid=GRID),
+    Task("calibrated", 3000, 1000, encoders=4, rounds=3, target=10),
+    Task("grid of 16, tuned", 2000, 500, encoders=2, rounds=3, target=8, grid=GRID),
 )
 
 
@@ -192,28 +202,24 @@ def run(task: Task) -> Answers:
     return made
 
 
-def compare(task: Task) -> dict[str, Any]:
+def compare(task: Task, benchmark: Any = None) -> dict[str, Any]:
     """Return a row of the table, after both sides were seen to predict the same."""
     from threadpoolctl import threadpool_limits
 
-    sides = Sides()
     with threadpool_limits(1):
         plain = Plain(task)
-        for ours, theirs in sides.by_turns(lambda: run(task), plain, task.rounds):
-            assert ours.keys() == theirs.keys()
-            for pair, predicted in theirs.items():
-                np.testing.assert_array_equal(ours[pair], predicted, err_msg=str(pair))
-        solver = plain.solver_seconds(task.pairs[0])
-    row = sides.row()
+        ours, theirs = by_turns(lambda: run(task), plain, task.rounds, benchmark, warm=False)
+        solver = plain.solver_seconds(task.pairs[0]) * len(task.pairs)
+    assert ours.answer.keys() == theirs.answer.keys()
+    for pair, predicted in theirs.answer.items():
+        np.testing.assert_array_equal(ours.answer[pair], predicted, err_msg=str(pair))
     return {
         "what": task.name,
         "train": task.train,
         "test": task.test,
         "pairs": len(task.pairs),
-        **row,
-        "target": task.target,
-        "solver_s": solver * len(task.pairs),
-        "ratio_of_solver": row["plain_s"] / (solver * len(task.pairs)),
+        **figures(ours, theirs, task.target),
+        "solver_s": round(solver, 4),
     }
 
 
@@ -236,18 +242,8 @@ def main() -> None:
     }
     given = {name: value for name, value in changed.items() if value}
     rows = [compare(replace(task, **given)) for task in TASKS if asked.only in task.name]
-    text = (
-        "All pairs of encoders (512 and 384 wide), `concat` and `svm` with its RBF kernel, ten "
-        "classes: `mmbench.run` with an empty store, one job at a time, against scikit-learn's "
-        "`SVC` on the concatenated embeddings of each pair, calibrated alike (`python -m "
-        "benchmarks.speed.kernels`). One thread each; medians over rounds taken by turns, with "
-        "the range of the ratio; `ratio_cpu` is that of processor seconds. Every predicted class "
-        "is the same. `solver_s` is what libsvm alone takes of mmbench's time, estimated from one "
-        "pair's fits on kernels made beforehand: with everything else free, the ratio would be "
-        "`ratio_of_solver`."
-    )
     table = pd.DataFrame(rows)
-    write("kernels", "cpu", table, table, text, asked.out)
+    write("kernels", "cpu", table, table, TEXT, asked.out)
 
 
 if __name__ == "__main__":

@@ -1,69 +1,105 @@
-"""mmbench and a plain alternative, measured by turns in one run."""
+"""mmbench and the plain way to do the same, side by side: by turns, in one run."""
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+ROUNDS = 5
+
 
 @dataclass
-class Sides:
-    """What both sides took, a value per round each.
+class Timed:
+    """A call that keeps what each of its rounds cost, and its last answer.
 
     Attributes
     ----------
-    ours, theirs : list of float
-        Seconds on the clock.
-    our_work, their_work : list of float
-        Seconds of processors, those of child processes included: what the others on a shared
-        machine change less.
+    call : callable
+        Without arguments.
+    seconds : list of float
+        By the wall clock, a figure per round.
+    cpu : list of float
+        Seconds of processor time, with that of child processes.
+    answer : object
+        What the last round returned.
     """
 
-    ours: list[float] = field(default_factory=list)
-    theirs: list[float] = field(default_factory=list)
-    our_work: list[float] = field(default_factory=list)
-    their_work: list[float] = field(default_factory=list)
+    call: Callable[[], Any]
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    answer: Any = None
 
-    def row(self) -> dict[str, float]:
-        """Return medians in seconds, their ratio, and its range over rounds."""
-        ours, theirs = statistics.median(self.ours), statistics.median(self.theirs)
-        ratios = [b / a for a, b in zip(self.ours, self.theirs, strict=True)]
-        worked = statistics.median(self.our_work), statistics.median(self.their_work)
-        return {
-            "rounds": len(self.ours),
-            "mmbench_s": ours,
-            "plain_s": theirs,
-            "ratio": theirs / ours,
-            "ratio_low": min(ratios),
-            "ratio_high": max(ratios),
-            "mmbench_cpu_s": worked[0],
-            "plain_cpu_s": worked[1],
-            "ratio_cpu": worked[1] / worked[0],
-        }
-
-    def by_turns(
-        self, ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int
-    ) -> Iterator[tuple[Any, Any]]:
-        """Measure round after round; give what both sides returned in each."""
-        for _ in range(rounds):
-            answers = []
-            for side, seconds, work in (
-                (ours, self.ours, self.our_work),
-                (theirs, self.theirs, self.their_work),
-            ):
-                start, worked = time.perf_counter(), processor_seconds()
-                answers.append(side())
-                seconds.append(time.perf_counter() - start)
-                work.append(processor_seconds() - worked)
-            yield answers[0], answers[1]
+    def __call__(self) -> None:
+        """Do a round."""
+        began, used = time.perf_counter(), processor_seconds()
+        self.answer = self.call()
+        self.seconds.append(time.perf_counter() - began)
+        self.cpu.append(processor_seconds() - used)
 
 
 def processor_seconds() -> float:
-    """Return what this process and its children, ended ones included, have computed so far."""
+    """Return what this process and its children, those of theirs that ended too, have computed."""
     import psutil
 
-    own = psutil.Process()
-    return sum(sum(p.cpu_times()[:4]) for p in (own, *own.children()))
+    living = psutil.Process().children()
+    return sum(os.times()[:4]) + sum(sum(child.cpu_times()[:4]) for child in living)
+
+
+def by_turns(
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any],
+    rounds: int = ROUNDS,
+    benchmark: Any = None,
+    *,
+    warm: bool = True,
+) -> tuple[Timed, Timed]:
+    """Do theirs, ours, theirs, ours, ...
+
+    Parameters
+    ----------
+    ours, theirs : callable
+        Two ways to one answer.
+    rounds : int
+        How often each is measured.
+    benchmark : BenchmarkFixture, optional
+        Of pytest-benchmark; its figures are then ours.
+    warm : bool
+        Begin with one call of each that does not count; for calls of minutes, False.
+    """
+    if warm:
+        ours(), theirs()
+    own, other = Timed(ours), Timed(theirs)
+    if benchmark is not None:
+        benchmark.pedantic(own, setup=other, rounds=rounds)
+        return own, other
+    for _ in range(rounds):
+        other()
+        own()
+    return own, other
+
+
+def figures(ours: Timed, theirs: Timed, target: float) -> dict[str, float]:
+    """Return how many times faster we are, as columns of a table.
+
+    Returns
+    -------
+    dict
+        Medians in seconds, ``ratio`` of theirs to ours, with ``low`` and ``high``, the extremes of
+        the rounds' ratios, ``cpu_ratio``, that of processor time, and the ``target`` of ``ratio``.
+    """
+    median = statistics.median
+    each = [other / own for own, other in zip(ours.seconds, theirs.seconds, strict=True)]
+    return {
+        "ours_s": round(median(ours.seconds), 4),
+        "theirs_s": round(median(theirs.seconds), 4),
+        "ratio": round(median(theirs.seconds) / median(ours.seconds), 3),
+        "low": round(min(each), 3),
+        "high": round(max(each), 3),
+        "cpu_ratio": round(median(theirs.cpu) / median(ours.cpu), 3),
+        "target": target,
+        "rounds": len(each),
+    }

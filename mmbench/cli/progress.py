@@ -138,10 +138,8 @@ class LiveProgress(Tally):
         return Group(Text(self.state(run)), whole, working, time_spent)
 
 
-def progress_for(quiet: bool) -> Observer:
-    """Return nothing, a live view, or plain lines, as the terminal allows."""
-    if quiet:
-        return Observer()
+def progress_for() -> Observer:
+    """Return a live view, or plain lines, as the terminal allows."""
     return LiveProgress() if Console(stderr=True).is_terminal else PlainProgress()
 
 

@@ -24,10 +24,14 @@ from mmbench.cli.options import matrix_options
 def command(file: Path, quiet: bool, **options: Any) -> int:
     """Evaluate the matrix FILE: do what is missing and write the table."""
     from mmbench.cli import EXIT_FAILED_CELLS
-    from mmbench.cli.progress import progress_for
     from mmbench.execution import run
 
-    table = run(file, observer=progress_for(quiet), **options)
+    observer = None
+    if not quiet:
+        from mmbench.cli.progress import progress_for
+
+        observer = progress_for()
+    table = run(file, observer=observer, **options)
     failed = table[~table["status"].isin(["ok", "skipped"])]
     if not quiet:
         from mmbench.cli.summary import print_run

@@ -13,7 +13,7 @@ from mmbench.errors import UserError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmbench.matrix import Cell
+    from mmbench.cells import Cell
 
 SCENARIOS = ("single-stream", "offline", "server")
 
@@ -195,7 +195,7 @@ def _combination(
             overrides=[*settings, f"timing={_toml(timing)}"],
             out=Path(folder) / "run",
             store=store,
-            observer=progress_for(quiet=False),
+            observer=progress_for(),
             **given,
         )
         if not (table["status"] == "ok").any():

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmbench.cells import Cell
 from mmbench.errors import DamagedArtefactError
 from mmbench.jobs import Outcome
-from mmbench.matrix import Cell
 from mmbench.measurement.composition import compose
 from mmbench.measurement.measure import left_out, no_network
 from mmbench.measurement.schedule import Combination, TimingPlan, Unit

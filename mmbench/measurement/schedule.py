@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mmbench.blocks import TimingBlock
+from mmbench.cells import Cell
 from mmbench.environment import machine
-from mmbench.matrix import Cell
 from mmbench.measurement.settings import SAMPLES, Settings, every
 from mmbench.options import canonical
 from mmbench.planning import Plan
@@ -57,7 +57,9 @@ class Combination:
     def columns(self) -> dict[str, Any]:
         """What the table of timings says of it."""
         axes = self.first.axes
-        steps = (choice.name for choice in (self.first.fusion, self.first.head) if choice)
+        steps = [choice.name for choice in (self.first.fusion, self.first.head) if choice]
+        if self.first.trains_encoders:
+            steps.append(f"finetune {self.first.finetune}")
         names = ("cell", "dataset", "modalities", "encoders", "params")
         return {"name": " ".join(steps), **{name: axes[name] for name in names}}
 

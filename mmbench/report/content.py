@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench.config import FROZEN
 from mmbench.results import METRICS
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def combination(row: Mapping[str, Any]) -> Combination:
     """Name the combination of a row of the summary or of the table of cells."""
     steps = [row[axis] for axis in ("alignment", "fusion", "head")]
     given = options(row["params"])
+    if row["finetune"] not in ("", FROZEN):
+        given.append(f"finetune: {row['finetune']}")
     if row["missing"] not in ("", "mean"):
         given.append(f"missing: {row['missing']}")
     encoders = encoder_names(row)

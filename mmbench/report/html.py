@@ -17,8 +17,11 @@ from mmbench.results import summarise, telling_axes
 if TYPE_CHECKING:
     import pandas as pd
 
-AXES = ("modalities", "encoders", "alignment", "fusion", "head", "params", "missing", "tuned")
-CHOSEN = ("dataset", "modalities", "alignment", "fusion", "head", "missing")
+AXES = (
+    "modalities", "encoders", "alignment", "fusion", "head", "finetune", "params", "missing",
+    "tuned",
+)  # fmt: skip
+CHOSEN = ("dataset", "modalities", "alignment", "fusion", "head", "finetune", "missing")
 """The axes whose values a reader chooses from a list."""
 
 
