@@ -9,6 +9,7 @@ from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mmbench.catalogue import register
+    from mmbench.distances import Distances
     from mmbench.execution import run
     from mmbench.images import rgb
     from mmbench.measurement.table import read_timings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mmbench.workshop import progress
 
 _FACE = {
+    "Distances": "mmbench.distances:Distances",
     "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
     "derive_seed": "mmbench.splits:derive_seed",
@@ -37,6 +39,7 @@ _FACE = {
 
 __all__ = [
     "TIMING_COLUMNS",
+    "Distances",
     "Sequences",
     "derive_seed",
     "folds",

@@ -32,6 +32,8 @@ class Choice:
     """The identity of its weights: the plugin's ``cache_key``, else size and time of its files."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the table says of it besides its options, from the plugin's ``facts``."""
+    takes_distances: bool = False
+    """Of a head: whether, with these options, it takes distances in place of vectors."""
     over_time: str = ""
     """How an image encoder's embeddings of a video's frames are pooled: mean or max."""
     broken: str = ""
@@ -139,15 +141,18 @@ def _choose(
                 files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
     key: Any = files
     facts: dict[str, Any] = {}
+    by_distances = False
     target, complete = entry.load(), accepted.with_defaults(params)
     try:
         if hasattr(target, "cache_key"):
             key = target.cache_key(**complete)
         if hasattr(target, "facts"):
             facts = dict(target.facts(**complete))
+        if hasattr(target, "takes_distances"):
+            by_distances = bool(target.takes_distances(**complete))
     except (Exception, SystemExit) as error:
         reason = f"{entry.sort} {entry.name!r}: {one_line(error)}"
         trace = traceback.format_exc()
         asks = accepted.asks
         return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
-    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts)
+    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts, by_distances)

@@ -43,8 +43,16 @@ without loading them; a classmethod ``facts(**params) -> dict`` gives what the c
 shall say besides the options (``{"weights": "random"}``). ``fit`` may leave ``history_``, a list
 of dicts, and may call `mmbench.progress`. Whatever is fitted may have ``save(folder)`` and
 ``load(folder) -> Self``, called on an object built with the same options: fitted state without
-pickles. A feature-level fusion may have ``distance_weights(modalities)``: weights by modality, w,
-where squared distances of fused vectors are the sum of w squared times the modality's; or None.
+pickles.
+
+*Distances.* A feature-level fusion may have ``distance_weights(modalities)``: weights by modality,
+w, where a fused vector is the modalities' own, each times its w, side by side in any order, so that
+squared distances are the sum of w squared times the modality's; or None. A head may have a
+classmethod ``takes_distances(**params) -> bool`` (a factory, an attribute of that name): whether,
+with these options, ``fit`` and what predicts take `mmbench.Distances` in place of vectors. It is
+given them where embeddings are dense and the distances of a training part take at most 1 GiB. Of
+embeddings under a fusion that tells weights above 0, they are measured once per embedding and
+training part for all cells, and kept in the store where they take at most 256 MiB.
 
 All of this is what ``mmbench check`` (`mmbench.testing`) looks at.
 """

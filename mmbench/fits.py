@@ -8,9 +8,10 @@ from typing import Any
 
 from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
-from mmbench.components import Components, Rows
+from mmbench.components import Rows
 from mmbench.config import FROZEN
 from mmbench.graph import Shared
+from mmbench.measures import Measures
 from mmbench.options import build
 from mmbench.pipeline import is_calibrated
 from mmbench.searchspace import Drawn
@@ -61,7 +62,7 @@ class Candidate:
         return choice.name
 
 
-class Fits(Components):
+class Fits(Measures):
     """Adds the jobs that fit: alignments, fusions and heads, out of fold and tuned where asked."""
 
     def __init__(self, metrics: Sequence[Choice], device: str) -> None:
@@ -70,6 +71,7 @@ class Fits(Components):
         self._calibrated: dict[Choice, bool] = {}
         self._adjusted: dict[Any, list[tuple[Drawn, Choice | None, Choice | None]]] = {}
         self._made: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
+        self._measured: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
         self._keys: dict[tuple[Any, ...], str] = {}
 
     # --- steps ---------------------------------------------------------------------------------
@@ -81,9 +83,7 @@ class Fits(Components):
 
         Steps that are fitted are jobs of their own; a fusion that is not is applied by the reader.
         """
-        fusion = chain.fusion
-        out_of_fold = fusion is not None and fusion.entry.out_of_fold
-        known = (chain.setting, head if out_of_fold else None, rows)
+        known = (*_depends_on(chain, head), rows)
         if known not in self._made:
             spec, inputs = self._make_features(chain, rows, head)
             self._made[known] = Shared(spec), inputs
@@ -131,6 +131,27 @@ class Fits(Components):
         key = self._fuse(chain, component, spec, inputs, rows, head)
         part = {"modality": "fused", "from": key, "array": "values", "standardise": False}
         return {**spec, "parts": [part], "impute": True, "sequences": False}, [key]
+
+    def _given(
+        self, candidate: Candidate, rows: Rows, *, outer: bool = False, once: bool = False
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return the same, as distances where these will do.
+
+        ``outer`` says that the validation part is predicted, too, ``once`` that no other job
+        reads them.
+        """
+        chain, fusion, head = candidate.chain, candidate.chain.fusion, candidate.head
+        made = self._features(chain, rows, head)
+        if head is None or not head.takes_distances:
+            return made
+        known = (*_depends_on(chain, head), rows, outer, once)
+        if known not in self._measured:
+            others = [rows.test, rows.validation] if outer else [rows.test]
+            learnt = chain.alignment is not None or (fusion is not None and fusion.entry.trained)
+            self._measured[known] = self.measured(
+                made, chain.encoders, fusion, rows, others, shared=not (learnt or once)
+            )
+        return self._measured[known]
 
     def _align(
         self, alignment: Choice, cell: Cell, spec: dict[str, Any], inputs: list[str], rows: Rows
@@ -193,7 +214,7 @@ class Fits(Components):
             pooled = self.cross_fit(candidates, rows, tuned)
         variants, inputs = [], [pooled]
         for candidate in candidates:
-            features, needs = self._features(candidate.chain, rows, candidate.head)
+            features, needs = self._given(candidate, rows, outer=True)
             variants.append({"features": features, **self._classifier(candidate)})
             inputs += needs
         spec = {
@@ -260,7 +281,7 @@ class Fits(Components):
         for candidate in candidates:
             folds = []
             for inner in self.inner_folds(rows):
-                features, needs = self._features(candidate.chain, inner, candidate.head)
+                features, needs = self._given(candidate, inner, once=True)
                 folds.append(features)
                 inputs += needs
             variants.append({"folds": folds, "head": self._classifier(candidate)["head"]})
@@ -324,7 +345,7 @@ class Fits(Components):
         for candidate in candidates:
             features = []
             for fold in folds:
-                made, needs = self._features(candidate.chain, fold, candidate.head)
+                made, needs = self._given(candidate, fold)
                 features.append(made)
                 inputs += needs
             tried.append(
@@ -353,3 +374,9 @@ class Fits(Components):
         assert cell.tuning is not None
         metric = next(m for m in self.metrics if m.name == cell.tuning.metric)
         return self.component(metric, cell, "metric", cell.part.fold)
+
+
+def _depends_on(chain: Chain, head: Choice | None) -> tuple[Any, ...]:
+    """Return all that a chain's features depend on besides their rows."""
+    out_of_fold = chain.fusion is not None and chain.fusion.entry.out_of_fold
+    return chain.setting, head if out_of_fold else None

@@ -21,6 +21,7 @@ VERSIONS = {
     "embed": 1,
     "align": 1,
     "fuse": 1,
+    "distances": 1,
     "fit": 1,
     "cross_fit": 1,
     "decide": 1,

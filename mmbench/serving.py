@@ -165,8 +165,9 @@ def _fitted(
                 return data.labels.widen(predict(given), spec["n_classes"])
 
         return classify
-    predict, _, _ = fit_on_vectors(spec, workshop, data)
-    component = spec["features"]["fusion"]
+    features = {k: v for k, v in spec["features"].items() if k != "measured"}
+    predict, _, _ = fit_on_vectors({**spec, "features": features}, workshop, data)
+    component = features["fusion"]
     fusion = workshop.build(component) if component else None
     fusion_is_sparse = bool(component and component["sparse"])
     head_is_sparse = spec["head"]["sparse"]

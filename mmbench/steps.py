@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbench import joint, splits
+from mmbench import distances, joint, splits
 from mmbench.embedding import embed, keep_history
 from mmbench.errors import PluginError
 from mmbench.metrics import evaluate
@@ -82,14 +82,21 @@ def features(
 def fused_vectors(
     spec: Mapping[str, Any], workshop: Workshop, sparse: bool, *rowsets: np.ndarray
 ) -> list[Matrix]:
-    """Return the fused features, dense unless the head takes sparse ones."""
+    """Return the fused features, dense unless the head takes sparse ones.
+
+    As `distances.Distances` where the head takes them: from the store, or measured here.
+    """
+    if spec.get("measured"):
+        return distances.read(spec, workshop, [workshop.array(spec["train"]), *rowsets])
     fusion = spec["fusion"]
     built = workshop.build(fusion) if fusion else None
-    made = []
-    for given in features(spec, workshop, *rowsets):
-        vectors = fuse(built, given, accepts_sparse=bool(fusion and fusion["sparse"]))
-        made.append(vectors if sparse else to_dense(vectors))
-    return made
+    made = [
+        fuse(built, given, accepts_sparse=bool(fusion and fusion["sparse"]))
+        for given in features(spec, workshop, *rowsets)
+    ]
+    if "measured" in spec:
+        return distances.Distances.of(*map(to_dense, made))
+    return made if sparse else list(map(to_dense, made))
 
 
 def _all_rows(spec: Mapping[str, Any], workshop: Workshop) -> tuple[np.ndarray, np.ndarray]:
@@ -381,6 +388,7 @@ STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] =
     "embed": embed,
     "align": _align,
     "fuse": _fuse,
+    "distances": distances.store,
     "fit": _fit,
     "cross_fit": _cross_fit,
     "decide": _decide,

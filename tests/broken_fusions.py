@@ -183,6 +183,18 @@ class DistancesThatAreNone(Concat):
         return dict.fromkeys(modalities, 1.0)
 
 
+@broken("distances-of-more")
+class DistancesOfMore(Concat):
+    """Columns of zeros change no distance, but what a kernel takes for its width."""
+
+    def transform(self, features: Features) -> Any:
+        first = next(iter(features.values()))
+        return np.hstack([*features.values(), np.zeros_like(first)])
+
+    def distance_weights(self, modalities: Sequence[str]) -> Any:
+        return dict.fromkeys(modalities, 1.0)
+
+
 @broken("peeks-at-the-base", trained=True)
 class PeeksAtTheBase(Weighted):
     """The spread is that of the array of which the training part is a view."""

@@ -51,6 +51,7 @@ def mmbench_register_fusions(register: Any) -> None:
         out_of_fold=True,
     )
     register("flagged", Flagged, level="feature", handles_missing=True)
+    register("leading", Leading, level="feature")
     register("joint-logistic", JointLogistic, level="joint")
 
 
@@ -219,6 +220,17 @@ class ReliabilityWeighted:
 
     def transform(self, features: Any) -> np.ndarray:
         return np.hstack([self.weights_[m] * X for m, X in features.items()])
+
+
+class Leading:
+    """The modalities side by side, the first one doubled."""
+
+    def transform(self, features: dict[str, np.ndarray]) -> np.ndarray:
+        first, *others = features.values()
+        return np.hstack([*others, 2.0 * first])
+
+    def distance_weights(self, modalities: list[str]) -> dict[str, float]:
+        return {m: 2.0 if m == modalities[0] else 1.0 for m in modalities}
 
 
 class Flagged:

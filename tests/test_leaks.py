@@ -269,7 +269,9 @@ def relabelled(frame: pd.DataFrame, part: str) -> pd.DataFrame:
 def test_test_labels_enter_scores_alone(manifest: Block) -> None:
     frame = given_split()
     before = keys(manifest(frame, split="part"))
-    assert set(before) == {"embed", "align", "fuse", "fit", "cross_fit", "decide", "score"}
+    assert set(before) == {
+        "embed", "align", "fuse", "distances", "fit", "cross_fit", "decide", "score",
+    }  # fmt: skip
     after = keys(manifest(relabelled(frame, "test"), "tested", split="part"))
     assert not before.pop("score") & after.pop("score")
     assert after == before

@@ -182,6 +182,7 @@ def test_trained_steps_are_shared(manifest: Block) -> None:
         heads={"use": "svm", "C": [1.0, 10.0]},
     )
     assert svm["embed"] == 3 * (1 + INNER) + 1
+    assert svm["distances"] == 3 * 2  # of a and of b, for all that is fitted to them
     assert svm["cross_fit"] == 3 * 2 * 3  # a and a+b for their calibration too, b for stacking
 
 
@@ -191,10 +192,11 @@ def test_a_validation_part_spares_the_inner_folds(manifest: Block) -> None:
     frame["part"] = np.repeat(["train", "validation", "test"], [30, 15, 15])
     chain = {"encoders": {"a": "discriminant"}, "heads": "svm"}
     given = counts(manifest(frame, "given", split="part"), **chain)
-    assert given == {"embed": 1, "fit": 1, "score": 1, "cells": 1}
+    assert given == {"embed": 1, "distances": 1, "fit": 1, "score": 1, "cells": 1}
     frame["part"] = np.repeat(["train", "test"], [45, 15])
     without = counts(manifest(frame, "without", split="part"), **chain)
-    assert without == {"embed": 1 + INNER, "cross_fit": 1, "fit": 1, "score": 1, "cells": 1}
+    inner = {"embed": 1 + INNER, "cross_fit": 1}
+    assert without == {**inner, "distances": 1, "fit": 1, "score": 1, "cells": 1}
 
 
 def test_what_a_job_does_not_depend_on(manifest: Block) -> None:

@@ -23,7 +23,7 @@ class Timed:
     seconds : list of float
         By the wall clock, a figure per round.
     cpu : list of float
-        Seconds of processor time, with that of child processes that have ended.
+        Seconds of processor time, with that of child processes.
     answer : object
         What the last round returned.
     """
@@ -35,10 +35,18 @@ class Timed:
 
     def __call__(self) -> None:
         """Do a round."""
-        began, used = time.perf_counter(), sum(os.times()[:4])
+        began, used = time.perf_counter(), processor_seconds()
         self.answer = self.call()
         self.seconds.append(time.perf_counter() - began)
-        self.cpu.append(sum(os.times()[:4]) - used)
+        self.cpu.append(processor_seconds() - used)
+
+
+def processor_seconds() -> float:
+    """Return what this process and its children, those of theirs that ended too, have computed."""
+    import psutil
+
+    living = psutil.Process().children()
+    return sum(os.times()[:4]) + sum(sum(child.cpu_times()[:4]) for child in living)
 
 
 def by_turns(
@@ -46,8 +54,10 @@ def by_turns(
     theirs: Callable[[], Any],
     rounds: int = ROUNDS,
     benchmark: Any = None,
+    *,
+    warm: bool = True,
 ) -> tuple[Timed, Timed]:
-    """Do theirs, ours, theirs, ours, ..., after one call of each that does not count.
+    """Do theirs, ours, theirs, ours, ...
 
     Parameters
     ----------
@@ -57,8 +67,11 @@ def by_turns(
         How often each is measured.
     benchmark : BenchmarkFixture, optional
         Of pytest-benchmark; its figures are then ours.
+    warm : bool
+        Begin with one call of each that does not count; for calls of minutes, False.
     """
-    ours(), theirs()
+    if warm:
+        ours(), theirs()
     own, other = Timed(ours), Timed(theirs)
     if benchmark is not None:
         benchmark.pedantic(own, setup=other, rounds=rounds)

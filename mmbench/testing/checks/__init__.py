@@ -14,7 +14,7 @@ _SUITES = {
     "feature": ("common", "running", "rows", "fitting", "features", "fusions"),
     "decision": ("common", "running", "rows", "fitting", "probabilities", "fusions"),
     "joint": ("common", "running", "rows", "fitting", "features", "probabilities", "fusions"),
-    "head": ("common", "running", "rows", "fitting", "features", "probabilities"),
+    "head": ("common", "running", "rows", "fitting", "features", "probabilities", "heads"),
     "metric": ("common", "metrics"),
     "runner": ("common", "runners"),
 }

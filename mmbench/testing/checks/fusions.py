@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -113,9 +114,10 @@ def certainty(subject: RowSubject) -> None:
 @suite.check(
     "distance-weights",
     why="Kernel heads are given distances that are put together from the modalities' own; with "
-    "wrong weights they classify by other distances than the fused vectors have.",
-    mend="Return per modality the w for which squared distances of fused vectors are the sum of "
-    "w squared times the modality's squared distances, or None.",
+    "wrong weights they classify by other distances than the fused vectors have, or take another "
+    "width of the kernel for the right one.",
+    mend="Return per modality the w by which its vectors stand side by side with the others' in "
+    "the fused ones (squared distances are the sum of w squared times the modality's), or None.",
     needs=("finite",),
 )
 def distance_weights(subject: RowSubject) -> str:
@@ -138,7 +140,21 @@ def distance_weights(subject: RowSubject) -> str:
             f"squared distances of fused vectors differ by up to {np.abs(told - real).max():.1e} "
             "from what the weights tell"
         )
+    parts = [weights[m] * values for m, values in subject.test.items() if weights[m]]
+    _check_values(subject.output[""], parts)
     return ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+
+
+def _check_values(fused: np.ndarray, parts: Sequence[np.ndarray]) -> None:
+    """Look whether fused vectors hold the parts' values, as far as width and variance tell."""
+    width = sum(part.shape[1] for part in parts)
+    if fused.shape[1] != width:
+        raise BrokenContractError(f"fused vectors have {fused.shape[1]} columns, not {width}")
+    told = np.concatenate([part.ravel() for part in parts]).var()
+    if not np.isclose(fused.var(), told, rtol=1e-6):
+        raise BrokenContractError(
+            f"the variance of all values is {fused.var():.6g}, not {told:.6g}"
+        )
 
 
 def _squared(values: np.ndarray) -> np.ndarray:

@@ -38,11 +38,10 @@ def svm(
     ----------
     Cortes and Vapnik, "Support-vector networks", Machine Learning 20, 1995.
     """
-    from sklearn.svm import SVC
-
+    from mmbench_heads.estimators import KernelMachine
     from mmbench_heads.wrapper import wrapped
 
-    machine = SVC(
+    machine = KernelMachine(
         C=C,
         kernel=kernel,
         gamma=gamma,
@@ -52,6 +51,14 @@ def svm(
         break_ties=True,
     )
     return wrapped(machine, oversample=oversample)
+
+
+def _by_distances(*, kernel: str, **_options: Any) -> bool:
+    """Whether the kernel depends on nothing but distances."""
+    return kernel == "rbf"
+
+
+svm.takes_distances = _by_distances  # type: ignore[attr-defined]
 
 
 def logistic_regression(

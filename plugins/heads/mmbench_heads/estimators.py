@@ -15,6 +15,9 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+
+from mmbench import Distances
 
 
 class ReproducibleForest:
@@ -84,3 +87,48 @@ class Perceptron(MLPClassifier):  # type: ignore[misc]
             for row, score in zip(self.history_, self.validation_scores_, strict=True):
                 row["validation_accuracy"] = float(score)
         return self
+
+
+class KernelMachine(SVC):  # type: ignore[misc]
+    """A support vector machine that takes `mmbench.Distances`, too, where its kernel is RBF.
+
+    The machines of all pairs of classes then read one matrix of the kernel, made once, where
+    scikit-learn has every pair compute its own part from the vectors.
+
+    Attributes
+    ----------
+    precomputed_ : SVC
+        The machine that was fitted to the kernel of distances.
+    """
+
+    def fit(self, X: Any, y: np.ndarray) -> Self:
+        """Fit to vectors (n, d) or distances."""
+        self.precomputed_ = None
+        if not isinstance(X, Distances):
+            super().fit(X, y)
+            return self
+        order = np.argsort(y, kind="stable")  # each pair of classes reads two blocks
+        self._train, self._width = X[order], _width(self.gamma, X)
+        machine = SVC(**{**self.get_params(), "kernel": "precomputed"})
+        kernel = self._train.gaussian(self._train, self._width)
+        self.precomputed_ = machine.fit(kernel, y[order])
+        self.classes_ = machine.classes_
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return decision values, shape (n, k), or (n,) of two classes."""
+        if self.precomputed_ is None:
+            return np.asarray(super().decision_function(X))
+        kernel = X.gaussian(self._train, self._width)
+        return np.asarray(self.precomputed_.decision_function(kernel))
+
+
+def _width(gamma: Any, X: Distances) -> float:
+    """Return what ``gamma`` stands for, as scikit-learn has it."""
+    columns = X.shape[1]
+    if gamma == "auto":
+        return 1.0 / columns
+    if gamma != "scale":
+        return float(gamma)
+    variance = X.var()
+    return 1.0 / (columns * variance) if variance else 1.0

@@ -22,6 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
+from mmbench import Distances
+
 
 @pytest.fixture(scope="module")
 def data():
@@ -87,6 +89,42 @@ def test_svm_kernels_are_what_their_formulas_say(data, parameters, kernel):
     np.testing.assert_allclose(
         head.decision_function(X_test), by_hand.decision_function(kernel(X_test, X)), atol=2e-3
     )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"C": 10.0, "gamma": 0.001},
+        {"gamma": "auto", "class_weight": "balanced"},
+        {"oversample": True},
+    ],
+)
+def test_svm_of_distances_equals_that_of_vectors(data, parameters):
+    X, y, X_test = data
+    head = svm(**parameters).fit(X, y)
+    train, test = Distances.of(X, X_test)
+    other = svm(**parameters).fit(train, y)
+    np.testing.assert_allclose(
+        other.decision_function(test), head.decision_function(X_test), atol=1e-9
+    )
+    np.testing.assert_array_equal(other.predict(test), head.predict(X_test))
+    rows = np.arange(len(y))[::2]
+    half = svm(**parameters).fit(X[rows], y[rows]).decision_function(X_test)
+    of_half = svm(**parameters).fit(train[rows], y[rows]).decision_function(test)
+    np.testing.assert_allclose(of_half, half, atol=1e-9)
+
+
+def test_svm_of_distances_where_features_are_constant(data):
+    """Their variance is 0, by which gamma would be divided."""
+    X, y, X_test = data
+    train, test = Distances.of(np.ones_like(X), X_test)
+    assert np.isfinite(svm().fit(train, y).decision_function(test)).all()
+
+
+def test_svm_takes_distances_for_its_rbf_kernel_alone():
+    taken = {k: svm.takes_distances(kernel=k, C=1.0) for k in ("linear", "rbf", "poly")}
+    assert taken == {"linear": False, "rbf": True, "poly": False}
 
 
 def test_svm_leaves_calibration_to_the_harness(data):

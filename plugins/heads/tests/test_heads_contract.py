@@ -169,7 +169,7 @@ def test_xgboost_is_not_registered_sparse_because_it_takes_absent_values_for_mis
 @pytest.mark.parametrize(
     ("name", "parameters", "said"),
     [
-        ("svm", {"C": -1.0}, "'C' parameter of SVC"),
+        ("svm", {"C": -1.0}, "'C' parameter"),
         ("logistic-regression", {"l1_ratio": 1.5}, "'l1_ratio' parameter"),
         ("ridge", {"alpha": -1.0}, "'alpha' parameter"),
         ("k-nearest", {"n_neighbors": 0}, "'n_neighbors' parameter"),
