@@ -11,7 +11,7 @@ INSTALLED := $(INSTALLED:plugins/features=plugins/features[chinese,spacy])
 # What other plugins need comes first: pip finds a local one with extras only where it stands before.
 INSTALLED := plugins/hub plugins/manifest[video] $(filter-out plugins/hub plugins/manifest,$(INSTALLED))
 
-.PHONY: quickstart test lint types format clean
+.PHONY: quickstart test lint types format bench clean
 
 quickstart: .venv/.installed
 	$(BIN)/mmbench run benchmarks/quickstart.toml
@@ -28,6 +28,10 @@ types: .venv/.installed
 	set -e; for plugin in $(PLUGINS); do \
 	  (cd $$plugin && ../../$(BIN)/mypy --config-file ../../pyproject.toml mmbench_$$(basename $$plugin | tr - _)); \
 	done
+
+bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[bench]"
+	$(BIN)/python -m benchmarks.speed.regressions
 
 format: .venv/.installed
 	$(BIN)/ruff format $(SOURCES)

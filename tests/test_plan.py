@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +21,8 @@ from sklearn.model_selection import StratifiedKFold
 
 import mmbench
 from mmbench.cli import cli
+from mmbench.graph import JobGraph, Shared, harness_identity
+from mmbench.jobs import VERSIONS
 from mmbench.splits import folds
 from tests.conftest import write_matrix
 
@@ -170,6 +174,34 @@ def test_folds_are_those_of_scikit_learn(codes: list[int], n_splits: int, seed: 
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+FLAT = st.dictionaries(st.text(max_size=3), PLAIN, max_size=3)
+SPECS = st.dictionaries(st.text(max_size=3), PLAIN | FLAT | st.lists(FLAT, max_size=2), max_size=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(spec=SPECS, part=SPECS, options=FLAT)
+def test_a_key_is_the_hash_of_all_but_options(
+    spec: dict[str, Any], part: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Whether or not jobs share a part of their specs, and other processes see a plain dict."""
+    plugin = {**part, "identity": "known"}
+    given = {**spec, "one": {**plugin, "params": options}, "list": [plugin]}
+    seen = {k: v for k, v in plugin.items() if k != "params"}
+    told = {**spec, "one": seen, "list": [seen]}
+    identity = ["fit", VERSIONS["fit"], harness_identity(), told]
+    text = json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()
+    expected = hashlib.sha256(text).hexdigest()[:40]
+    graph = JobGraph()
+    assert graph.add("fit", "a", [], given) == expected
+    shared = {**given, "one": Shared(given["one"]), "list": [Shared(plugin)]}
+    assert graph.add("fit", "b", [], shared) == expected
+    assert list(graph.jobs) == [expected]
+    sent = pickle.loads(pickle.dumps(shared))
+    assert sent == given
+    assert type(sent["one"]) is dict
 
 
 def test_a_plan_imports_nothing_that_only_the_work_needs(tmp_path: Path) -> None:

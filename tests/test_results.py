@@ -320,8 +320,7 @@ def test_pooled_figures_are_computed_once_for_their_predictions(
         pooled.append(by_hand(np.concatenate(truths), np.concatenate(scores))["accuracy"])
     pooled[1] = 0.123  # that seed's are as they were
     assert after.loc[row.name, "accuracy_pooled"] == pytest.approx(np.mean(pooled), abs=1e-12)
-    others = after.drop(row.name)
-    others = others.loc[others["coverage"] > 0, "accuracy_pooled"]
+    others = after[after["coverage"] > 0].drop(row.name)["accuracy_pooled"]
     assert others.tolist() == pytest.approx([0.123] * len(others))
     assert len(others) > 3
 

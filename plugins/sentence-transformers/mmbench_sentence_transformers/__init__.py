@@ -1,4 +1,4 @@
-"""Any model of sentence-transformers as a frozen encoder."""
+"""Any model of sentence-transformers as an encoder, frozen or fine-tuned."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "sentence-transformers",
         target,
         kind="text",
+        finetune=True,
         sequences=True,
         summary="sentence embeddings of any sentence-transformers model",
     )

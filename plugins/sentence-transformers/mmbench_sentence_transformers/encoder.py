@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from mmbench_hub import cause, content, pinned
+from mmbench_hub.batches import TEXTS, TOKENS, in_length_order
 from pydantic import Field
 
-from mmbench import Sequences, rgb
+from mmbench import Sequences, rgb, stage
 from mmbench_sentence_transformers.packages import packaged
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
     from sentence_transformers import SentenceTransformer
+
+    from mmbench_sentence_transformers.module import SentenceModule
 
 PACKAGE = "package:"
 
 
 class SentenceEncoder:
-    """Embeddings of a frozen model of sentence-transformers: of texts, or of images.
+    """Embeddings of a model of sentence-transformers, frozen or fine-tuned: of texts, or of images.
 
     The model's own modules (pooling, normalising) apply, and its default prompt where none is
     given. Models of images and texts (CLIP) embed both in one space; an image of any mode is made
@@ -52,7 +56,8 @@ class SentenceEncoder:
     precision : {"fp32", "bf16", "fp16"}, default "fp32"
         Of weights and computation; embeddings are float32 whatever it is.
     batch_size : int, default 32
-        Items computed at once.
+        Items computed at once, at most, the shortest texts first; on a CPU also no more than 1,024
+        tokens.
     trust_remote_code : bool, default False
         Whether Python code that the model brings along is run; if so, ``params`` says
         ``code: remote``.
@@ -68,6 +73,7 @@ class SentenceEncoder:
     ValueError
         If not exactly one of ``model`` and ``folder`` is given, or the model has no such prompt,
         fewer columns or tokens, or does not take images.
+        By `module`, if the model cannot be trained on texts as tensors alone.
     RuntimeError
         If there is no CUDA device where one was asked for.
 
@@ -108,6 +114,9 @@ class SentenceEncoder:
         found = _local(model, folder)
 
         import torch
+        from mmbench_hub.computing import computing
+
+        from mmbench_sentence_transformers.module import SentenceModule
 
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("device 'cuda' was asked for, but torch finds no CUDA device")
@@ -122,6 +131,9 @@ class SentenceEncoder:
         kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._encoder = loaded.to(kind[precision]).eval()
         self._check()
+        columns = self._encoder.truncate_dim if truncate is None else truncate
+        self._module = SentenceModule(self._encoder, columns, normalise).eval()
+        self._computing = computing(device)
 
     def _check(self) -> None:
         """Raise `ValueError` where an option asks for what the model has not."""
@@ -178,21 +190,18 @@ class SentenceEncoder:
         ndarray of float32, shape (n, d)
             ``d`` is the model's embedding dimension, or ``truncate``.
         """
-        given: list[Any] = [_valid(i) if isinstance(i, str) else rgb(i) for i in items]
-        images = bool(given) and not isinstance(given[0], str)
-        if images and not self._encoder.supports("image"):
-            raise ValueError("the model takes no images")
-        embedded: np.ndarray = self._encoder.encode(
-            given,
-            prompt=None if images else self.prompt,
-            prompt_name=None if images else self.prompt_name,
-            batch_size=self.batch_size,
-            normalize_embeddings=self.normalise,
-            truncate_dim=self.truncate,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-        )
-        return embedded.astype(np.float32, copy=False)
+        import torch
+
+        rows: list[torch.Tensor] = [torch.empty(0)] * len(items)
+        with torch.inference_mode(), self._computing:
+            for places, features in self._batches(items):
+                embedded = self._module(features)
+                with stage("transfer"):
+                    embedded = embedded.cpu()
+                for place, row in zip(places, embedded, strict=True):
+                    rows[place] = row
+        stacked: np.ndarray = torch.stack(rows).numpy()
+        return stacked
 
     def encode_sequence(self, items: Sequence[str]) -> Sequences:
         """Return the embeddings of each text's own tokens, those of a prompt included.
@@ -207,23 +216,109 @@ class SentenceEncoder:
         ValueError
             If the model makes no embeddings of tokens.
         """
-        from torch.nn.functional import normalize
+        import torch
 
-        encode: Any = self._encoder.encode
-        found: list[dict[str, Any]] = encode(
-            [_valid(item) for item in items],
-            prompt=self.prompt,
-            prompt_name=self.prompt_name,
-            batch_size=self.batch_size,
-            show_progress_bar=False,
-            output_value=None,
-        )
-        if any("token_embeddings" not in made for made in found):
-            raise ValueError("the model makes no embeddings of tokens")
-        tokens = [made["token_embeddings"][made["attention_mask"].bool()].float() for made in found]
-        kept = [each[:, : self.truncate] for each in tokens]
-        done = [normalize(each, dim=1) for each in kept] if self.normalise else kept
-        return Sequences.of(each.cpu().numpy() for each in done)
+        rows: list[np.ndarray] = [np.empty(0)] * len(items)
+        with torch.inference_mode(), self._computing:
+            for places, features in self._batches(items):
+                tokens, own = self._module.tokens(features)
+                with stage("transfer"):
+                    tokens, own = tokens.cpu(), own.cpu()
+                for place, text, there in zip(places, tokens, own, strict=True):
+                    rows[place] = text[there].numpy()
+        return Sequences.of(rows)
+
+    def module(self) -> SentenceModule:
+        """Return the model that `encode` uses, to be trained on texts.
+
+        Returns
+        -------
+        torch.nn.Module
+            Takes the batches of `collate`, returns the embeddings, (n, d) float32; in evaluation
+            mode, the same object in every call. With a `precision` below fp32 its weights are of
+            that precision.
+
+        Raises
+        ------
+        ValueError
+            If the model takes texts as chat messages, or chooses its way by what it is given.
+        """
+        first: Any = self._encoder[0]
+        if hasattr(first, "sub_modules") or "message" in getattr(first, "modality_config", ()):
+            raise ValueError(
+                f"a model whose first part is {type(first).__name__} of {self._encoder.modalities} "
+                "cannot be fine-tuned: it needs more than a text's tokens"
+            )
+        return self._module
+
+    def collate(self, items: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Prepare texts as one batch of `module`, padded and masked, on the CPU.
+
+        Returns
+        -------
+        dict of str to Tensor
+            What the model takes.
+        """
+        import torch
+
+        features = self._prepared(items)
+        return {
+            name: torch.as_tensor([value] if isinstance(value, int) else value)
+            for name, value in features.items()
+            if name != "modality"
+        }
+
+    @property
+    def chunk(self) -> int:
+        """How many items `encode` is given: many texts, fewer where they may be images."""
+        return 64 if self._encoder.supports("image") else TEXTS
+
+    def _prepared(self, items: Sequence[Any]) -> dict[str, Any]:
+        """Return what the model takes: texts with the prompt and padded to the longest, or pixels.
+
+        Raises
+        ------
+        ValueError
+            If the items are images and the model takes none.
+        """
+        model: Any = self._encoder
+        if not isinstance(items[0], str):
+            if not model.supports("image"):
+                raise ValueError("the model takes no images")
+            return dict(model.preprocess([rgb(item) for item in items]))
+        name = self.prompt_name or model.default_prompt_name
+        prompt = model.prompts.get(name) if self.prompt is None else self.prompt
+        return dict(model.preprocess([_valid(item) for item in items], prompt=prompt))
+
+    def _batches(self, items: Sequence[Any]) -> Iterator[tuple[Sequence[int], dict[str, Any]]]:
+        """Prepare items, and give them in batches on the device, with their places.
+
+        All texts are tokenised at once, and those of like length computed together, where the
+        model has a mask that tells tokens from padding; else (static embeddings) all together.
+        """
+        from mmbench_sentence_transformers.module import MASK, trimmed
+
+        if items and not isinstance(items[0], str):
+            for start in range(0, len(items), self.batch_size):
+                places = range(start, min(start + self.batch_size, len(items)))
+                with stage("preprocess"):
+                    pixels = self._prepared([items[place] for place in places])
+                yield places, self._moved(pixels)
+            return
+        with stage("preprocess"):
+            texts = self._prepared(items)
+        if MASK not in texts:
+            yield range(len(items)), self._moved(texts)
+            return
+        tokens = TOKENS if self.device == "cpu" else None
+        for rows in in_length_order(texts[MASK].sum(dim=1).tolist(), self.batch_size, tokens):
+            yield rows, self._moved(trimmed(texts, rows))
+
+    def _moved(self, features: dict[str, Any]) -> dict[str, Any]:
+        from sentence_transformers.util import batch_to_device
+
+        with stage("transfer"):
+            return batch_to_device(features, self._encoder.device)
 
 
 def _valid(text: str) -> str:
@@ -245,11 +340,11 @@ def _local(model: str | None, folder: Path | None) -> Path | str:
 
 
 def _load(model: Path | str, device: str, **options: Any) -> SentenceTransformer:
-    from mmbench_sentence_transformers.model import StagedSentenceTransformer
+    from sentence_transformers import SentenceTransformer
 
     options = {"local_files_only": True, **options}
     try:
-        return StagedSentenceTransformer(str(model), device=device, **options)
+        return SentenceTransformer(str(model), device=device, **options)
     except ValueError as error:
         if "trust_remote_code" not in str(error):
             raise

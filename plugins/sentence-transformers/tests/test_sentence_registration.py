@@ -11,13 +11,13 @@ def test_the_entry_point_registers_the_encoder():
     registered = {}
     plugin.mmbench_register_encoders(
         lambda name, target, **flags: registered.update(
-            {name: (target, flags.pop("kind"), flags.get("sequences", False))}
+            {name: (target, flags.pop("kind"), [f for f in flags if flags[f] is True])}
         )
     )
     target = "mmbench_sentence_transformers.encoder:SentenceEncoder"
     assert registered == {
-        "sentence-transformers": (target, "text", True),
-        "sentence-transformers-image": (target, "image", False),
+        "sentence-transformers": (target, "text", ["finetune", "sequences"]),
+        "sentence-transformers-image": (target, "image", []),
     }
 
 

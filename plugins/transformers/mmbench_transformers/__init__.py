@@ -1,4 +1,4 @@
-"""Any model of transformers as a frozen encoder of text, images or sound."""
+"""Any model of transformers as an encoder of text, images or sound, frozen or fine-tuned."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "transformers-text",
         f"{_KINDS}TextTransformer",
         kind="text",
+        finetune=True,
         sequences=True,
         summary="pooled hidden states of any text model of transformers",
     )
@@ -24,6 +25,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "transformers-image",
         f"{_KINDS}ImageTransformer",
         kind="image",
+        finetune=True,
         sequences=True,
         summary="pooled hidden states of any image model of transformers",
     )
@@ -31,6 +33,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "transformers-audio",
         f"{_KINDS}AudioTransformer",
         kind="audio",
+        finetune=True,
         sequences=True,
         summary="pooled hidden states of any audio model of transformers",
     )
@@ -38,17 +41,20 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "two-tower-text",
         f"{_TOWERS}TextTower",
         kind="text",
+        finetune=True,
         summary="text embedding of CLIP, SigLIP, CLAP and their like, in the joint space",
     )
     register(
         "two-tower-image",
         f"{_TOWERS}ImageTower",
         kind="image",
+        finetune=True,
         summary="image embedding of CLIP, SigLIP and their like, in the joint space",
     )
     register(
         "two-tower-audio",
         f"{_TOWERS}AudioTower",
         kind="audio",
+        finetune=True,
         summary="audio embedding of CLAP and its like, in the joint space",
     )

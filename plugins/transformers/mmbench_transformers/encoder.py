@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,21 +16,30 @@ from mmbench_transformers.pooling import in_batches
 if TYPE_CHECKING:
     import torch
 
+    from mmbench_transformers.module import EmbeddingModule
     from mmbench_transformers.pooling import Inputs
 
 
-class FrozenEncoder(ABC):
-    """A frozen model of transformers; a subclass says what it makes of a batch.
+class FrozenEncoder:
+    """A model of transformers, frozen unless its `module` is trained.
 
-    A subclass sets `_network`, the model, and `_prepare`, which turns items into what the model
-    takes and says by ``fill`` how that is padded.
+    A subclass sets `_module`, from prepared items to embeddings, and `_prepare`, which turns items
+    into what the model takes and says by ``fill`` how that is padded.
     """
+
+    tokens: ClassVar[int | None] = None
+    """Tokens of a batch on the CPU, at most, where items are texts."""
 
     batch_size: int
     device: str
-    normalise: bool
-    _network: Any
+    _module: EmbeddingModule
     _prepare: Any
+
+    @cached_property
+    def _computing(self) -> AbstractContextManager[Any]:
+        from mmbench_hub.computing import computing
+
+        return computing(self.device)
 
     @classmethod
     def cache_key(cls, **options: Any) -> str:
@@ -63,44 +73,53 @@ class FrozenEncoder(ABC):
         import torch
 
         rows: list[torch.Tensor] = [torch.empty(0)] * len(items)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computing:
             for places, batch in self._batches(items):
-                embedded = self._finished(self._embed(batch))
+                embedded = self._module.embed(batch)
+                with stage("transfer"):
+                    embedded = embedded.cpu()
                 for place, row in zip(places, embedded, strict=True):
                     rows[place] = row
         stacked: np.ndarray = torch.stack(rows).numpy()
         return stacked
 
+    def module(self) -> EmbeddingModule:
+        """Return the network that `encode` uses, to be trained.
+
+        Returns
+        -------
+        torch.nn.Module
+            Takes the batches of `collate`, returns the embeddings, (n, d) float32; in evaluation
+            mode, the same object in every call. With a `precision` below fp32 its weights are of
+            that precision.
+        """
+        return self._module
+
+    def collate(self, items: Sequence[Any]) -> list[tuple[torch.Tensor, Inputs]]:
+        """Prepare items as one batch of `module`.
+
+        Items are padded and masked. Of a model that takes no mask, items of different shapes
+        (sounds of different lengths) are groups of their own, computed one after the other.
+
+        Returns
+        -------
+        list of (Tensor of int64, dict of str to Tensor)
+            By group the items' places and what the network takes, on the CPU.
+        """
+        import torch
+
+        groups = in_batches(self._prepare(items), len(items), self._prepare.fill)
+        return [(torch.tensor(places), inputs) for places, inputs in groups]
+
     def _batches(self, items: Sequence[Any]) -> Iterator[tuple[list[int], Inputs]]:
         """Prepare items, and give them in batches on the device, with their places."""
         with stage("preprocess"):
             inputs = self._prepare(items)
-        for places, batch in in_batches(inputs, self.batch_size, self._prepare.fill):
+        tokens = self.tokens if self.device == "cpu" else None
+        for places, batch in in_batches(inputs, self.batch_size, self._prepare.fill, tokens):
             with stage("transfer"):
-                moved = self._moved(batch)
+                moved = {name: tensor.to(self.device) for name, tensor in batch.items()}
             yield places, moved
-
-    def _finished(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Return vectors (..., d) as float32 on the CPU, of length 1 where that is asked for."""
-        import torch
-
-        vectors = vectors.float()
-        if self.normalise:
-            vectors = torch.nn.functional.normalize(vectors, dim=-1)
-        with stage("transfer"):
-            return vectors.cpu()
-
-    @abstractmethod
-    def _embed(self, batch: Inputs) -> torch.Tensor:
-        """Return the embeddings of a batch, shape (n, d)."""
-
-    def _moved(self, batch: Inputs) -> Inputs:
-        """Return a batch on the device, its floating-point inputs as precise as the model."""
-        kind = self._network.dtype
-        return {
-            name: tensor.to(self.device, kind if tensor.is_floating_point() else tensor.dtype)
-            for name, tensor in batch.items()
-        }
 
 
 def ready(device: str, threads: int, batch_size: int) -> None:

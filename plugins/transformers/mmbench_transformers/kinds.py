@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mmbench_hub.batches import TEXTS, TOKENS
+
 from mmbench_transformers.checkpoint import Precision
 from mmbench_transformers.pooling import Pooling
 from mmbench_transformers.preparing import Images, Sounds, Texts
@@ -38,7 +40,8 @@ class TextTransformer(SingleTransformer):
     precision : {"fp32", "bf16", "fp16"}, default "fp32"
         What weights are held and states computed in; pooling is in float32.
     batch_size : int, default 32
-        Texts computed at once, the shortest first.
+        Texts computed at once, at most, the shortest first; on a CPU also no more than 1,024
+        tokens.
     pretrained : bool, default True
         Whether the weights are read, or drawn at random as the configuration says.
     initialisation : int, default 0
@@ -65,6 +68,8 @@ class TextTransformer(SingleTransformer):
     """
 
     kind = "text"
+    tokens = TOKENS
+    chunk = TEXTS
 
     def __init__(
         self,
@@ -100,7 +105,7 @@ class TextTransformer(SingleTransformer):
             device=device,
             threads=threads,
         )
-        self._prepare = Texts(self._checkpoint, self._network, max_length, threads)
+        self._prepare = Texts(self._checkpoint, self._module.network, max_length, threads)
 
 
 class ImageTransformer(SingleTransformer):

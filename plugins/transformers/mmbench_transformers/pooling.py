@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
+from mmbench_hub.batches import in_length_order
+
 if TYPE_CHECKING:
     import torch
 
@@ -17,7 +19,7 @@ MASK = "attention_mask"
 
 
 def in_batches(
-    inputs: Sequence[Inputs], size: int, fill: Mapping[str, float]
+    inputs: Sequence[Inputs], size: int, fill: Mapping[str, float], tokens: int | None = None
 ) -> Iterator[tuple[list[int], Inputs]]:
     """Put items together, the shortest first, and say which they are.
 
@@ -32,17 +34,18 @@ def in_batches(
         Items in a batch, at most.
     fill : mapping of str to float
         What pads each input; 0 where it is not named.
+    tokens : int, optional
+        Steps of the first input in a batch, at most, padding included.
     """
-
-    def shape(item: int) -> list[tuple[int, ...]]:
-        return [tuple(tensor.shape) for tensor in inputs[item].values()]
-
-    order = sorted(range(len(inputs)), key=shape)
+    shapes = [[tuple(tensor.shape) for tensor in item.values()] for item in inputs]
+    order = sorted(range(len(inputs)), key=shapes.__getitem__)
     masked = all(MASK in item for item in inputs)
-    alike = [order] if masked else [list(group) for _, group in groupby(order, key=shape)]
+    groups = groupby(order, key=shapes.__getitem__)
+    alike = [order] if masked else [list(group) for _, group in groups]
     for group in alike:
-        for start in range(0, len(group), size):
-            rows = group[start : start + size]
+        lengths = [shapes[item][0][1] for item in group]
+        for batch in in_length_order(lengths, size, tokens):
+            rows = [group[place] for place in batch]
             yield rows, _together([inputs[row] for row in rows], fill)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mmbench import Sequences
+from mmbench import Sequences, stage
 from mmbench_transformers.checkpoint import Checkpoint, Precision
 from mmbench_transformers.encoder import FrozenEncoder, ready, towers
-from mmbench_transformers.pooling import MASK, Pooling, pooled
+from mmbench_transformers.pooling import Pooling
 
 if TYPE_CHECKING:
     import torch
 
-    from mmbench_transformers.pooling import Inputs
+    from mmbench_transformers.module import HiddenStates
 
 INPUTS = {
     "input_ids": "text",
@@ -31,6 +31,7 @@ class SingleTransformer(FrozenEncoder):
     """One model, of an encoder-decoder only its encoder, and its hidden states pooled."""
 
     kind: ClassVar[str]
+    _module: HiddenStates
 
     def __init__(
         self,
@@ -68,8 +69,12 @@ class SingleTransformer(FrozenEncoder):
             model, folder, revision, pretrained, initialisation, trust_remote_code
         )
         ready(device, threads, batch_size)
+        from mmbench_transformers.module import HiddenStates
+
         needed = ("pooler",) if pooling == "pooler" else ()
-        self._network = self._built(needed).to(device)
+        network = self._built(needed).to(device)
+        name = self._checkpoint.name
+        self._module = HiddenStates(network, normalise, pooling, layer, name).eval()
 
     def _built(self, needed: tuple[str, ...]) -> Any:
         """Return the network, made sure to be of this encoder's kind."""
@@ -89,6 +94,8 @@ class SingleTransformer(FrozenEncoder):
             raise ValueError(f"{name} has no class token: use pooling = 'mean'")
         if getattr(network.config, "use_cache", False):
             network.config.use_cache = False  # only of use where text is generated
+        if getattr(network.config, "apply_spec_augment", False):
+            network.config.apply_spec_augment = False  # in training; it refuses short sounds
         return network
 
     def encode_sequence(self, items: Sequence[Any]) -> Sequences:
@@ -104,56 +111,15 @@ class SingleTransformer(FrozenEncoder):
         import torch
 
         rows: list[torch.Tensor] = [torch.empty(0)] * len(items)
-        with torch.inference_mode():
+        with torch.inference_mode(), self._computing:
             for places, batch in self._batches(items):
-                states, mask = self._states(batch)
-                finished = self._finished(states)
-                own = torch.ones(finished.shape[:2]) if mask is None else mask.cpu()
-                for place, item, there in zip(places, finished, own, strict=True):
+                states, mask = self._module.states(batch)
+                with stage("transfer"):
+                    states = states.cpu()
+                own = torch.ones(states.shape[:2]) if mask is None else mask.cpu()
+                for place, item, there in zip(places, states, own, strict=True):
                     rows[place] = item[there.bool()]
         return Sequences.of(row.numpy() for row in rows)
-
-    def _embed(self, batch: Inputs) -> torch.Tensor:
-        if self.pooling == "pooler":
-            outputs = self._network(**batch)
-            vector: torch.Tensor | None = getattr(outputs, "pooler_output", None)
-            if vector is None:
-                name = self._checkpoint.name
-                raise ValueError(f"{name} has no pooler: use pooling = 'cls', 'mean' or 'last'")
-            return vector.flatten(1)
-        states, mask = self._states(batch)
-        return pooled(states, mask, self.pooling)
-
-    def _states(self, batch: Inputs) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return hidden states (n, t, d), and which of them are the item's (n, t); None: all."""
-        outputs = self._network(**batch, output_hidden_states=self.layer is not None)
-        if self.layer is None:
-            states = outputs.last_hidden_state
-        else:
-            states = self._of_layer(outputs.hidden_states)
-        if states.ndim == 4:  # a convolutional network's map, (n, d, height, width)
-            states = states.flatten(2).transpose(1, 2)
-        return states, self._mask(batch, states.shape[1])
-
-    def _of_layer(self, states: Sequence[torch.Tensor]) -> torch.Tensor:
-        assert self.layer is not None
-        if not -len(states) <= self.layer < len(states):
-            raise ValueError(
-                f"layer = {self.layer}: {self._checkpoint.name} has hidden states 0 (before the "
-                f"first layer) to {len(states) - 1}, or -{len(states)} to -1"
-            )
-        return states[self.layer]
-
-    def _mask(self, batch: Inputs, length: int) -> torch.Tensor | None:
-        """Return which hidden states are the item's, where the inputs say so."""
-        mask = batch.get(MASK)
-        if mask is None or mask.shape[1] == length:
-            return mask
-        shorten = getattr(self._network, "_get_feature_vector_attention_mask", None)
-        if shorten is not None:  # wav2vec 2.0 and its like: by the strides of its convolutions
-            shortened: torch.Tensor = shorten(length, mask)
-            return shortened
-        return mask[:, :: mask.shape[1] // length][:, :length]
 
 
 def _has_class_token(network: Any) -> bool:

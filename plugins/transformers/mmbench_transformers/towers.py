@@ -7,20 +7,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mmbench_hub.batches import TEXTS, TOKENS
+
 from mmbench_transformers.checkpoint import Checkpoint, Precision
 from mmbench_transformers.encoder import FrozenEncoder, ready, towers
 from mmbench_transformers.preparing import Images, Sounds, Texts
 
 if TYPE_CHECKING:
-    import torch
-
-    from mmbench_transformers.pooling import Inputs
+    from mmbench_transformers.module import Tower
 
 
 class _Tower(FrozenEncoder):
     """One tower of a frozen model that has several into one space (CLIP, SigLIP, CLAP)."""
 
     kind: ClassVar[str]
+    _module: Tower
 
     def __init__(
         self,
@@ -37,6 +38,8 @@ class _Tower(FrozenEncoder):
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
+        from mmbench_transformers.module import Tower
+
         self.model = model
         self.folder = folder
         self.revision = revision
@@ -52,23 +55,29 @@ class _Tower(FrozenEncoder):
             model, folder, revision, pretrained, initialisation, trust_remote_code
         )
         ready(device, threads, batch_size)
-        self._network = _shared(self._checkpoint, self._checkpoint.identity(), precision, device)
-        found = towers(self._network)
+        network = _shared(self._checkpoint, self._checkpoint.identity(), precision, device)
+        found = towers(network)
         if self.kind not in found:
             has = f"only {' and '.join(found)}" if found else "nor is it a model of two"
-            name, made = self._checkpoint.name, type(self._network).__name__
+            name, made = self._checkpoint.name, type(network).__name__
             raise ValueError(f"{name} has no tower for {self.kind}, {has} ({made})")
-        self._tower = found[self.kind]
+        self._module = Tower(network, normalise, self.kind).eval()
+        self._is_own = False
         self._prepare = self._preparer()
 
     @abstractmethod
     def _preparer(self) -> Texts | Images | Sounds:
         """Return what turns items into what the tower takes."""
 
-    def _embed(self, batch: Inputs) -> torch.Tensor:
-        outputs = self._tower(**batch)
-        embedded: torch.Tensor = outputs.pooler_output
-        return embedded
+    def module(self) -> Tower:
+        """Return this tower alone, with weights of its own, as `FrozenEncoder.module` does.
+
+        Other encoders of the same model keep those that were read.
+        """
+        if not self._is_own:
+            self._module = self._module.alone()
+            self._is_own = True
+        return self._module
 
 
 class TextTower(_Tower):
@@ -121,9 +130,11 @@ class TextTower(_Tower):
     """
 
     kind = "text"
+    tokens = TOKENS
+    chunk = TEXTS
 
     def _preparer(self) -> Texts:
-        return Texts(self._checkpoint, self._network, None, self.threads)
+        return Texts(self._checkpoint, self._module.network, None, self.threads)
 
 
 class ImageTower(_Tower):

@@ -11,13 +11,21 @@ def test_the_entry_point_registers_the_encoders():
     registered = {}
     plugin.mmbench_register_encoders(
         lambda name, target, **flags: registered.update(
-            {name: (target, flags.pop("kind"), flags.get("sequences", False))}
+            {
+                name: (
+                    target,
+                    flags.pop("kind"),
+                    flags.pop("finetune"),
+                    flags.get("sequences", False),
+                )
+            }
         )
     )
     assert registered == {
         f"{name}-{kind}": (
             f"mmbench_transformers.{module}:{kind.capitalize()}{suffix}",
             kind,
+            True,
             sequences,
         )
         for name, module, suffix, sequences in (

@@ -174,6 +174,8 @@ def test_batches_hold_items_of_like_length(folder_of, texts):
     assert widths == sorted(widths)
     padded = sum(int((batch["attention_mask"] == 0).sum()) for _, batch in batches)
     assert 0 < padded < sum(width * 4 for width in widths) * 0.1
+    sizes = [b["input_ids"].numel() for _, b in in_batches(inputs, 33, encoder._prepare.fill, 40)]
+    assert max(sizes) <= 40 < sum(sizes) / 4
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "gpt2", "t5"])

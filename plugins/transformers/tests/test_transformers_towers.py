@@ -102,9 +102,9 @@ def test_embeddings_are_projected_and_as_long_as_the_model_makes_them(name, fold
 
 def test_towers_of_one_model_share_what_is_read_once(folder_of, tmp_path, images):
     text, image = (tower(folder=folder_of("clip")) for tower in (TextTower, ImageTower))
-    assert text._network is image._network
+    assert text._module.network is image._module.network
     low = ImageTower(folder=folder_of("clip"), precision="bf16")
-    assert low._network is not image._network
+    assert low._module.network is not image._module.network
     copy = shutil.copytree(folder_of("clip"), tmp_path / "copy")
     before = ImageTower(folder=copy).encode(images)
     (copy / "model.safetensors").unlink()
