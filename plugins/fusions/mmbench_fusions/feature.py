@@ -8,12 +8,14 @@ and a column is combined from those modalities that have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy import sparse
 
 from mmbench_fusions.weights import as_history, learned_by_modality, normalised
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 class Concat:
@@ -34,7 +36,9 @@ class Concat:
             ``d`` is the sum of all ``d_modality``.
         """
         parts = list(features.values())
-        if any(sparse.issparse(part) for part in parts):
+        if any(not isinstance(part, np.ndarray) for part in parts):
+            from scipy import sparse
+
             return sparse.hstack(parts, format="csr")
         return np.hstack(parts)
 
