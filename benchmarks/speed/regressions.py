@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-SUITES = ("kernels", "texts", "images", "startup", "planning")
+SUITES = ("kernels", "texts", "images", "startup")
+"""Those that measure two sides; seconds alone, as of planning, depend on the machine's load."""
 
 FIGURES = {"ratio": 1, "more_s": -1}
 """By column, whether more (1) or less (-1) is better; ``low`` and ``high`` are its range."""
