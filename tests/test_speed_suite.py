@@ -13,6 +13,7 @@ import pandas as pd
 
 import mmbench
 from benchmarks.speed.kernels import TASKS, compare
+from benchmarks.speed.regressions import changes
 from mmbench.measurement.benchmark import import_benchmark
 
 ROOT = Path(__file__).parent.parent
@@ -80,3 +81,20 @@ def test_kernels_are_compared_like_with_like() -> None:
     row = compare(replace(TASKS[1], train=80, test=40, encoders=1, rounds=1, grid=grid))
     assert row["pairs"] == 1
     assert row["low"] == row["ratio"] == row["high"] > 0  # of one round
+
+
+def test_a_row_has_fallen_where_ranges_are_apart() -> None:
+    """A ratio falls by becoming less, a cost in seconds by becoming more."""
+    images = {"model": ["a", "a", "b"], "cores": [1, 2, 1], "ours_s": 1.0}
+    before = pd.DataFrame({**images, "ratio": 2.0, "low": 1.8, "high": 2.2})
+    now = before.assign(ratio=[1.5, 1.7, 2.5], low=[1.4, 1.6, 2.3], high=[1.7, 1.9, 2.6])
+    found = {change.row: change.verdict for change in changes(before, now)}
+    assert found == {"a, 1": "fallen", "a, 2": "as before", "b, 1": "risen"}
+    costs = before.rename(columns={"ratio": "more_s"}).iloc[[0]]
+    slower = costs.assign(more_s=3.0, low=2.5, high=3.5)
+    (change,) = changes(costs, slower)
+    assert change.verdict == "fallen"
+    assert "a, 1: more_s 2 (1.8 to 2.2), now 3 (2.5 to 3.5)" in str(change)
+    for suite in ("kernels", "texts", "images", "startup"):
+        table = pd.read_csv(ROOT / "results" / "speed" / f"{suite}-cpu.csv")
+        assert {change.verdict for change in changes(table, table)} == {"as before"}
