@@ -1,4 +1,4 @@
-"""Any image network of timm as a frozen encoder."""
+"""Any image network of timm as an encoder, frozen or fine-tuned."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def mmbench_register_encoders(register: Callable[..., None]) -> None:
         "timm",
         "mmbench_timm.encoder:TimmEncoder",
         kind="image",
+        finetune=True,
         sequences=True,
         summary="pooled features of any timm network, pretrained or random",
     )

@@ -10,7 +10,7 @@ import numpy as np
 from mmbench_hub import cause, content, pinned
 from pydantic import Field
 
-from mmbench import Sequences, rgb, stage
+from mmbench import Sequences, stage
 from mmbench_timm import names
 
 if TYPE_CHECKING:
@@ -85,8 +85,11 @@ class TimmEncoder:
         device: str = "cpu",
         threads: int = 1,
     ) -> None:
-        import timm
         import torch
+
+        from mmbench_timm.cpu import arrange
+        from mmbench_timm.module import ImageModule
+        from mmbench_timm.prepare import Preparation
 
         if device == "cuda" and not torch.cuda.is_available():
             raise RuntimeError("device 'cuda' was asked for, but torch finds no CUDA device")
@@ -108,11 +111,12 @@ class TimmEncoder:
             raise ValueError(f"{model!r} has no class token; output = 'mean-token' or 'pooled'")
         kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
         self._type = kind[precision]
-        self._network: Any = network.to(device, self._type).eval()
-        data: Any = timm.data  # untyped
-        wanted = {} if image_size is None else {"input_size": (3, image_size, image_size)}
-        config = data.resolve_data_config(wanted, model=network)
-        self._prepare = data.create_transform(**config, is_training=False)
+        self._module = ImageModule(network, output, model).to(device, self._type).eval()
+        layout = torch.contiguous_format
+        if device == "cpu":
+            arrange(self._module, self._type)
+            layout = torch.channels_last
+        self._prepare = Preparation(network, image_size, layout)
 
     @classmethod
     def cache_key(
@@ -169,7 +173,7 @@ class TimmEncoder:
         ndarray of float32, shape (n, d)
             ``d`` is the network's number of features.
         """
-        embedded: np.ndarray = self._computed(items, self._features).numpy()
+        embedded: np.ndarray = self._computed(items, self._module).numpy()
         return embedded
 
     def encode_sequence(self, items: Sequence[Image.Image]) -> Sequences:
@@ -186,9 +190,31 @@ class TimmEncoder:
         ValueError
             If the network's last features are no single map.
         """
-        places = self._computed(items, self._places).numpy()
+        places = self._computed(items, self._module.places).numpy()
         n, t, d = places.shape
         return Sequences(places.reshape(n * t, d), np.arange(n + 1, dtype=np.int64) * t)
+
+    def module(self) -> torch.nn.Module:
+        """Return the network that `encode` uses, to be trained.
+
+        Returns
+        -------
+        torch.nn.Module
+            Takes the batches of `collate`, returns the embeddings, (n, d) float32; in evaluation
+            mode, the same object in every call. With a `precision` below fp32 its weights are of
+            that precision.
+        """
+        return self._module
+
+    def collate(self, items: Sequence[Image.Image]) -> torch.Tensor:
+        """Prepare images as timm does for this network outside training.
+
+        Returns
+        -------
+        Tensor of float32, shape (n, 3, height, width)
+            On the CPU.
+        """
+        return self._prepare(items)
 
     def _computed(
         self, items: Sequence[Image.Image], compute: Callable[[torch.Tensor], torch.Tensor]
@@ -200,36 +226,13 @@ class TimmEncoder:
         with torch.inference_mode():
             for start in range(0, len(items), self.batch_size):
                 with stage("preprocess"):
-                    images = [self._prepare(rgb(i)) for i in items[start : start + self.batch_size]]
-                    batch = torch.stack(images)
+                    batch = self.collate(items[start : start + self.batch_size])
                 with stage("transfer"):
                     batch = batch.to(self.device, self._type)
-                features = compute(batch)
+                computed = compute(batch)
                 with stage("transfer"):
-                    pieces.append(features.float().cpu())
+                    pieces.append(computed.cpu())
         return torch.cat(pieces)
-
-    def _features(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return what `output` names, (n, d)."""
-        if self.output == "pooled":
-            pooled: torch.Tensor = self._network(batch)
-            return pooled
-        if self.output == "class-token":
-            first: torch.Tensor = self._network.forward_features(batch)[:, 0]
-            return first
-        return self._places(batch).mean(dim=1)
-
-    def _places(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return the last features at patches or places, (n, t, d)."""
-        places: Any = self._network.forward_features(batch)
-        if getattr(places, "ndim", 0) not in (3, 4):
-            raise ValueError(f"{self.model!r} has no single map of last features, but pooled ones")
-        if places.ndim == 3:  # (n, tokens, d), those before the patches first
-            patches: torch.Tensor = places[:, getattr(self._network, "num_prefix_tokens", 0) :]
-            return patches
-        channels_last = getattr(self._network, "output_fmt", "NCHW") == "NHWC"
-        listed: torch.Tensor = (places if channels_last else places.movedim(1, 3)).flatten(1, 2)
-        return listed
 
     def _build(self) -> torch.nn.Module:
         """Return the network on the CPU, without its classifier."""

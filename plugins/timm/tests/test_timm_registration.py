@@ -12,10 +12,10 @@ def test_the_entry_point_registers_the_encoder():
     registered = {}
     mmbench_timm.mmbench_register_encoders(
         lambda name, target, **flags: registered.update(
-            {name: (target, flags.pop("kind"), flags.pop("sequences"))}
+            {name: (target, flags.pop("kind"), flags.pop("sequences"), flags.pop("finetune"))}
         )
     )
-    assert registered == {"timm": ("mmbench_timm.encoder:TimmEncoder", "image", True)}
+    assert registered == {"timm": ("mmbench_timm.encoder:TimmEncoder", "image", True, True)}
 
 
 def test_planning_imports_no_library(tmp_path):
