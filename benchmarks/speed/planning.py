@@ -50,7 +50,8 @@ TEXT = """\
 `mmbench plan` of three modalities with 1 to 10 encoders each (trained), 10 fusions, 5 heads, 4
 seeds and 5 folds, on an empty store: medians of {rounds} rounds by turns, each plan a process of
 its own, from its start to its end. `cpu_s` is its processor time, which other work on the machine
-lengthens less; `exponent` that of `cpu_s` over the cells, from the row above to this one: below 1
+lengthens less; `peak_gb` the most memory resident (at least that of the process that starts it);
+`exponent` that of `cpu_s` over the cells, from the row above to this one: below 1
 where the start (`import`, plugins) still counts, and 1 where each cell costs the same.
 `written_plainly_s` is what it takes to write the specs of as many jobs as JSON and to hash them,
 each by itself, with Python's json and hashlib alone ({sample:,} of them measured). Targets for a
