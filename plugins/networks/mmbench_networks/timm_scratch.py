@@ -23,7 +23,7 @@ class _Initial(TimmEncoder):
 
     def body(self) -> "Module":
         """Return the network without its classifier."""
-        network: Module = self._network
+        network: Module = self.module().network
         return network
 
     def config(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class _Initial(TimmEncoder):
         import timm
 
         data: Any = timm.data  # untyped
-        found: dict[str, Any] = data.resolve_data_config({}, model=self._network)
+        found: dict[str, Any] = data.resolve_data_config({}, model=self.body())
         return found
 
 

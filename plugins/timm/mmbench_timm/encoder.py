@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+    from mmbench_timm.module import ImageModule
+
 LOCAL, HUB = "local-dir:", "hf-hub:"
 
 
@@ -194,7 +196,7 @@ class TimmEncoder:
         n, t, d = places.shape
         return Sequences(places.reshape(n * t, d), np.arange(n + 1, dtype=np.int64) * t)
 
-    def module(self) -> torch.nn.Module:
+    def module(self) -> ImageModule:
         """Return the network that `encode` uses, to be trained.
 
         Returns
