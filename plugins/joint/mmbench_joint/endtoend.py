@@ -119,10 +119,8 @@ class Stem:
         rows = []
         by_batch = _normalising(network) if options.finetune == "full" else []
         with torch.no_grad(), _by_batch(by_batch):
-            for start in range(0, len(given), CHUNK):
-                chunk = [given[i] for i in range(start, min(start + CHUNK, len(given)))]
-                if known := [item for item in chunk if item is not None]:
-                    rows.append(network(moved(encoder.collate(known), device)).cpu())
+            for chunk in _chunks(given):
+                rows.append(network(moved(encoder.collate(chunk), device)).cpu())
         if not rows:
             raise ValueError("no training sample has a modality whose encoder is to be trained")
         embedded = torch.cat(rows).double()
@@ -203,6 +201,19 @@ class EndToEnd(nn.Module):
             embedded = self.encoders[str(m)](part["inputs"]).float()
             values[part["there"]] = (embedded - mean) / self.get_buffer(f"scale_{m}")
         return values
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
+    """Give the items that are there, no last one alone: it could not be normalised by the batch."""
+    waiting: list[Any] = []
+    for i in range(len(items)):
+        if (item := items[i]) is not None:
+            waiting.append(item)
+        if len(waiting) == 2 * CHUNK:
+            yield waiting[:CHUNK]
+            del waiting[:CHUNK]
+    if waiting:
+        yield waiting
 
 
 def _normalising(network: nn.Module) -> list[nn.Module]:

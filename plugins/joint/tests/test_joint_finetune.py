@@ -259,3 +259,16 @@ def test_the_validation_part_stops_it_and_the_same_seed_repeats_it():
     assert all("validation_loss" in row for row in tuned.history_)
     batch = tuned.predict_proba_items({m: [given[0]] for m, given in items(TEST).items()})
     np.testing.assert_allclose(batch, made[0][:1], atol=1e-5)
+
+
+def test_batch_normalisation_meets_no_single_item():
+    """Of 129 training samples a last one would be left over."""
+
+    class Normed(Blind):
+        def __init__(self) -> None:
+            self.network = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5))
+
+    rows = TRAIN[:129]
+    tuned = Mlp(**{**QUICK, "epochs": 1}, finetune="full")
+    tuned.fit_items({m: Normed() for m in TOY.modalities}, items(rows), TOY.labels[rows])
+    assert np.isfinite(tuned.predict_proba_items(items(TEST))).all()
