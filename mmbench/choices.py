@@ -34,6 +34,8 @@ class Choice:
     """What the table says of it besides its options, from the plugin's ``facts``."""
     takes_distances: bool = False
     """Of a head: whether, with these options, it takes distances in place of vectors."""
+    written: dict[str, str] = field(default_factory=dict)
+    """The options that are paths, as they stand in the file."""
     over_time: str = ""
     """How an image encoder's embeddings of a video's frames are pooled: mean or max."""
     broken: str = ""
@@ -63,7 +65,7 @@ class Choice:
     @cached_property
     def shown(self) -> dict[str, Any]:
         """What the column ``params`` says of it."""
-        return {**self.params, **self.facts, **self._harness}
+        return {**self.params, **self.written, **self.facts, **self._harness}
 
     @property
     def _harness(self) -> dict[str, Any]:
@@ -133,9 +135,10 @@ def choices(
 def _choose(
     entry: Entry, params: dict[str, Any], standardise: bool, accepted: Signature, folder: Path
 ) -> Choice:
-    files = []
+    files, written = [], {}
     for name, value in params.items():
         if isinstance(value, Path):
+            written[name] = value.as_posix()
             params[name] = path = (folder / value.expanduser()).resolve()
             if path.exists():
                 files.append([name, path.stat().st_size, path.stat().st_mtime_ns])
@@ -154,5 +157,8 @@ def _choose(
         reason = f"{entry.sort} {entry.name!r}: {one_line(error)}"
         trace = traceback.format_exc()
         asks = accepted.asks
-        return Choice(entry, params, standardise, asks, broken=reason, traceback=trace)
-    return Choice(entry, params, standardise, accepted.asks, canonical(key), facts, by_distances)
+        return Choice(
+            entry, params, standardise, asks, written=written, broken=reason, traceback=trace
+        )
+    weights = canonical(key)
+    return Choice(entry, params, standardise, accepted.asks, weights, facts, by_distances, written)

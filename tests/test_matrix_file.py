@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +127,42 @@ def test_list_values_reach_the_plugin(flowers, tmp_path):
     for weights, modality in (("[1.0, 0.0]", "petal"), ("[0.0, 1.0]", "sepal")):
         text = f'{{"fusion": {{"weights": {weights}}}}}'
         np.testing.assert_allclose(fused[text], alone[modality], rtol=1e-6)
+
+
+LOOKUP = """
+from pathlib import Path
+
+from mmbench import hookimpl
+
+
+class Lookup:
+    def __init__(self, file: Path):
+        self.file = file
+
+
+@hookimpl
+def mmbench_register_encoders(register):
+    register("lookup", Lookup, kind="vector")
+"""
+
+
+def test_a_path_is_told_as_it_was_written(flowers, tmp_path):
+    """Where the matrix lies is no part of the table; the plugin is given the file itself."""
+    plugin = tmp_path / "lookup.py"
+    plugin.write_text(LOOKUP)
+    encoders = {"vector": {"use": "lookup", "file": "tables/words.txt"}}
+    content = tomli_w.dumps(matrix(flowers, encoders=encoders))
+    told = set()
+    for name in ("here", "there"):
+        file = tmp_path / name / "tables" / "words.txt"
+        file.parent.mkdir(parents=True)
+        file.write_text("a")
+        (tmp_path / name / "matrix.toml").write_text(content)
+        cells = mmbench.plan(tmp_path / name / "matrix.toml", plugins=[str(plugin)]).cells
+        assert json.loads(cells[0].params) == {"encoder.petal": {"file": "tables/words.txt"}}
+        assert cells[0].encoders[0].params["file"] == file
+        told.add(tuple((cell.id, cell.params) for cell in cells))
+    assert len(told) == 1
 
 
 def test_an_encoder_by_modality_beats_one_by_kind(plan):
