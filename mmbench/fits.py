@@ -9,9 +9,8 @@ from typing import Any
 from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
-from mmbench.config import FROZEN
 from mmbench.graph import Shared
-from mmbench.measures import Measures
+from mmbench.measures import ON_TRIAL, Measures
 from mmbench.options import build
 from mmbench.pipeline import is_calibrated
 from mmbench.searchspace import Drawn
@@ -258,9 +257,8 @@ class Fits(Measures):
 
     def _needs_calibration(self, head: Choice) -> bool:
         if head not in self._calibrated:
-            given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
             try:
-                self._calibrated[head] = not is_calibrated(build(head.entry, head.params, given))
+                self._calibrated[head] = not is_calibrated(build(head.entry, head.params, ON_TRIAL))
             except (Exception, SystemExit):  # it will fail again, and be told, where it is fitted
                 self._calibrated[head] = False
         return self._calibrated[head]

@@ -20,6 +20,9 @@ STORED_BYTES = 2**28
 MOST_BYTES = 2**30
 """The most that a fit's distances may take in memory."""
 
+ON_TRIAL = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
+"""What a plugin is given that is built only to see what it offers."""
+
 Features = tuple[dict[str, Any], list[str]]
 """The spec of features, and the jobs that they are read from."""
 
@@ -94,9 +97,8 @@ class Measures(Components):
 
 
 def _told(fusion: Choice, modalities: tuple[str, ...]) -> Weights | None:
-    given = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
     try:
-        built = build(fusion.entry, fusion.params, given)
+        built = build(fusion.entry, fusion.params, ON_TRIAL)
         told = built.distance_weights(modalities) if hasattr(built, "distance_weights") else None
         weights = None if told is None else {m: float(told[m]) for m in modalities}
     except (Exception, SystemExit):  # it is given vectors, and tells its mistake of them
