@@ -1,4 +1,4 @@
-"""Class tokens, means over patches, sequences and precisions, against timm by hand."""
+"""Class tokens, means over patches, other image sizes and precisions, against timm by hand."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ def images():
     return [Image.fromarray(p).resize(s) for p, s in zip(coarse, shapes, strict=True)]
 
 
-def features(model, batch, pool, **options):
+def features(model, images, pool, size=None, **options):
     """Return ``pool`` of what timm's networks give before pooling, image by image."""
     torch.manual_seed(0)
     network = timm.create_model(model, num_classes=0, **options).eval()
+    given = {} if size is None else {"input_size": (3, size, size)}
+    config = timm.data.resolve_data_config(given, model=network)
+    transform = timm.data.create_transform(**config, is_training=False)
     with torch.no_grad():
-        return torch.cat([pool(network, prepared[None]) for prepared in batch]).numpy()
+        rows = [pool(network, transform(image.convert("RGB"))[None]) for image in images]
+    return torch.cat(rows).numpy()
 
 
 POOLS = {
@@ -38,16 +42,17 @@ POOLS = {
 @pytest.mark.parametrize("output", POOLS)
 def test_outputs_of_a_transformer(output, size, images):
     options = {} if size is None else {"img_size": size}
+    expected = features("test_vit", images, POOLS[output], size, **options)
     encoder = TimmEncoder(model="test_vit", pretrained=False, output=output, image_size=size)
-    expected = features("test_vit", encoder.collate(images), POOLS[output], **options)
     np.testing.assert_allclose(encoder.encode(images), expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["test_resnet", "test_convnext"])
 def test_outputs_of_a_convolutional_network(model, images):
+    expected = features(
+        model, images, lambda network, x: network.forward_features(x).mean((2, 3)), 64
+    )
     encoder = TimmEncoder(model=model, pretrained=False, output="mean-token", image_size=64)
-    batch = encoder.collate(images)
-    expected = features(model, batch, lambda net, x: net.forward_features(x).mean((2, 3)))
     np.testing.assert_allclose(encoder.encode(images), expected, rtol=1e-3, atol=1e-5)
     assert not np.allclose(
         encoder.encode(images),
@@ -76,9 +81,11 @@ def test_weights_in_a_folder_take_another_size(tmp_path, images):
     timm.models.save_for_hf(network, tmp_path / "birds")
     sized = timm.create_model(f"local-dir:{tmp_path / 'birds'}", pretrained=True, num_classes=0,
                               img_size=96).eval()  # fmt: skip
-    encoder = TimmEncoder(model=f"local-dir:{tmp_path / 'birds'}", image_size=96)
+    config = timm.data.resolve_data_config({"input_size": (3, 96, 96)}, model=sized)
+    transform = timm.data.create_transform(**config, is_training=False)
     with torch.no_grad():
-        expected = sized(encoder.collate(images)).numpy()
+        expected = sized(torch.stack([transform(i.convert("RGB")) for i in images])).numpy()
+    encoder = TimmEncoder(model=f"local-dir:{tmp_path / 'birds'}", image_size=96)
     np.testing.assert_allclose(encoder.encode(images), expected, rtol=1e-3, atol=1e-5)
 
 
@@ -91,10 +98,9 @@ def test_weights_in_a_folder_take_another_size(tmp_path, images):
     ],
 )
 def test_patches_and_places_as_sequences(model, places, images):
+    expected = features(model, images, lambda network, x: places(network, x)[None], 96,
+                        **({"img_size": 96} if model == "test_vit" else {}))  # fmt: skip
     encoder = TimmEncoder(model=model, pretrained=False, image_size=96, batch_size=2)
-    options = {"img_size": 96} if model == "test_vit" else {}
-    batch = encoder.collate(images)
-    expected = features(model, batch, lambda net, x: places(net, x)[None], **options)
     made = encoder.encode_sequence(images)
     assert isinstance(made, Sequences)
     assert made.lengths.tolist() == [expected.shape[1]] * len(images)

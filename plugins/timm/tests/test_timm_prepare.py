@@ -21,17 +21,17 @@ def images():
 
 
 @pytest.mark.parametrize(
-    ("model", "changed", "most"),
+    ("model", "changed"),
     [
-        ("test_vit", {}, 2),
-        ("test_resnet", {}, 2),
-        ("test_convnext", {"crop_pct": 1.0, "crop_mode": "squash"}, 2),
-        ("test_vit", {"crop_mode": "border"}, 0),
-        ("test_vit", {"interpolation": "lanczos"}, 0),
-        ("test_vit", {"input_size": (3, 96, 160)}, 0),
+        ("test_vit", {}),
+        ("test_resnet", {}),
+        ("test_convnext", {"crop_pct": 1.0, "crop_mode": "squash"}),
+        ("test_vit", {"crop_mode": "border"}),
+        ("test_vit", {"interpolation": "lanczos"}),
+        ("test_vit", {"input_size": (3, 96, 160)}),
     ],
 )
-def test_pixels_are_those_of_timm_but_for_a_level_or_two(model, changed, most, images, monkeypatch):
+def test_pixels_are_those_of_timm(model, changed, images, monkeypatch):
     asked = timm.data.resolve_data_config
     monkeypatch.setattr(timm.data, "resolve_data_config", lambda *a, **k: asked(*a, **k) | changed)
     encoder = TimmEncoder(model=model, pretrained=False)
@@ -41,9 +41,7 @@ def test_pixels_are_those_of_timm_but_for_a_level_or_two(model, changed, most, i
     batch = encoder.collate(images)
     assert batch.dtype == torch.float32
     std = torch.tensor(config["std"]).view(-1, 1, 1)
-    levels = 255 * std * (batch - expected).abs()
-    assert levels.max() < most + 1e-3
-    assert (levels > 0.5).float().mean() < 0.02
+    assert (255 * std * (batch - expected).abs()).max() < 1e-3  # of the 256 levels
 
 
 @settings(max_examples=30, deadline=None)
