@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
+from scipy.stats import wilcoxon
 
 import mmbench
 from mmbench.results import read_predictions
+from mmbench.statistics.datasets import compare_on_datasets, mean_ranks
+from mmbench.statistics.families import adjust
+from mmbench.statistics.paired import mcnemar
 
 GAINS_ON = "av-digits"
 METHOD = ["fusion", "level", "head"]
@@ -39,22 +40,6 @@ def accuracies(table: pd.DataFrame) -> pd.DataFrame:
     weighed = done.assign(right=done["accuracy"] * done["n_test"])
     sums = weighed.groupby([*METHOD, "dataset"])[["right", "n_test"]].sum()
     return (sums["right"] / sums["n_test"]).astype(float).unstack("dataset").dropna()
-
-
-def mean_ranks(accuracy: np.ndarray) -> np.ndarray:
-    """Return the mean over sets of each method's rank, 1 the best, ties shared.
-
-    Parameters
-    ----------
-    accuracy : ndarray of float, shape (..., methods, sets)
-
-    Returns
-    -------
-    ndarray of float64, shape (..., methods)
-    """
-    # Rounded, as what is equal but for the order of adding up is a tie.
-    ranked: np.ndarray = stats.rankdata(-np.round(accuracy, 9), axis=-2).mean(axis=-1)
-    return ranked
 
 
 def bootstrap(table: pd.DataFrame, methods: pd.Index, replicates: int = REPLICATES) -> np.ndarray:
@@ -84,12 +69,6 @@ def ranks(table: pd.DataFrame) -> pd.DataFrame:
     return ranked.sort_values("mean_rank", kind="stable").reset_index()
 
 
-def critical_difference(methods: int, sets: int) -> float:
-    """Return Nemenyi's critical difference of mean ranks at 5 % (Demšar 2006)."""
-    q = stats.studentized_range.ppf(0.95, methods, np.inf) / np.sqrt(2)
-    return float(q * np.sqrt(methods * (methods + 1) / (6 * sets)))
-
-
 def gains(table: pd.DataFrame, dataset: str = GAINS_ON) -> pd.DataFrame:
     """Return the gain of each method over the best single modality.
 
@@ -112,7 +91,6 @@ def gains(table: pd.DataFrame, dataset: str = GAINS_ON) -> pd.DataFrame:
         best = max(alone, key=lambda single: alone[single].mean())
         theirs = alone[best]
         won, lost = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
-        counts = [[int((ours & theirs).sum()), won], [lost, int((~ours & ~theirs).sum())]]
         spread = 1.96 * np.std(ours.astype(float) - theirs, ddof=1) / np.sqrt(len(ours))
         gain = ours.mean() - theirs.mean()
         rows.append({
@@ -120,10 +98,10 @@ def gains(table: pd.DataFrame, dataset: str = GAINS_ON) -> pd.DataFrame:
             "best_single": best[0], "its_head": best[1],
             "accuracy_single": theirs.mean(), "accuracy": ours.mean(), "gain": gain,
             "gain_low": gain - spread, "gain_high": gain + spread,
-            "won": won, "lost": lost, "p": mcnemar(counts, exact=True).pvalue,
+            "won": won, "lost": lost, "p": mcnemar(won, lost)[0],
         })  # fmt: skip
     found = pd.DataFrame(rows)
-    found["p_holm"] = multipletests(found["p"], method="holm")[1]
+    found["p_holm"] = adjust(found["p"].to_numpy())
     found["verdict"] = np.select(
         [(found["p_holm"] < 0.05) & (found["gain"] > 0), found["p_holm"] < 0.05],
         ["better", "worse"],
@@ -142,13 +120,17 @@ def _right(folder: str, cell: str) -> np.ndarray:
     return right
 
 
-def main(folder: Path) -> None:
-    """Write the tables of a run into its folder."""
-    table = mmbench.read_results(folder)
-    ranked = ranks(table)
-    sets = [name for name in table["dataset"].unique() if name in ranked]
-    p = stats.friedmanchisquare(*ranked[sets].to_numpy()).pvalue
-    difference = critical_difference(len(ranked), len(sets))
+def tell_ranks(ranked: pd.DataFrame, datasets: list[str], folder: Path) -> None:
+    """Write the tables of ranks, with the study of critical differences (Demšar 2006)."""
+    sets = [name for name in datasets if name in ranked]
+    scores = ranked[sets].to_numpy()
+    names = list(ranked[METHOD].agg(" ".join, axis=1))
+    nemenyi = compare_on_datasets(scores, names, post_hoc="nemenyi")
+    groups = [sorted(names.index(name) + 1 for name in group) for group in nemenyi.groups]
+    told = ", ".join(f"{group[0]} to {group[-1]}" for group in groups)
+    apart = int((compare_on_datasets(scores, names).p_values <= 0.05).sum()) // 2
+    least = float(wilcoxon(np.arange(1.0, len(sets) + 1)).pvalue)
+    pairs = len(ranked) * (len(ranked) - 1) // 2
     _write(
         folder / "ranks", ranked,
         "# Fusions by mean rank\n\nA feature- or decision-level fusion counts with each head as a "
@@ -164,9 +146,19 @@ def main(folder: Path) -> None:
         "(phrases and voices of digits) are drawn one by one. Drawing adds noise to noise, which "
         "pulls the best and the worst towards the middle: an interval need not have its mean rank "
         "at its centre.\n\n"
-        f"Friedman's test that all methods rank alike: p = {p:.2g}. Nemenyi's critical difference "
-        f"at 5 % for {len(ranked)} methods on {len(sets)} sets (Demšar 2006): {difference:.1f}.",
+        f"Friedman's test that all methods rank alike: p = {nemenyi.p_value:.2g}. Nemenyi's "
+        f"critical difference at 5 % for {len(ranked)} methods on {len(sets)} sets (Demšar 2006): "
+        f"{nemenyi.critical_difference:.1f}. Groups of methods that it cannot tell apart, by their "
+        f"place in the table: {told}. Wilcoxon's signed-rank test, corrected by Holm's method, "
+        f"tells {apart} of {pairs} pairs apart; whatever methods score, its p-value on "
+        f"{len(sets)} sets is no smaller than {least:g} before correction.",
     )  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    """Write the tables of a run into its folder."""
+    table = mmbench.read_results(folder)
+    tell_ranks(ranks(table), list(table["dataset"].unique()), folder)
     measured = gains(table)
     better = (measured["verdict"] == "better").sum()
     _write(

@@ -9,6 +9,7 @@ from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mmbench.catalogue import register
+    from mmbench.comparison.runs import compare
     from mmbench.distances import Distances
     from mmbench.execution import run
     from mmbench.images import rgb
@@ -24,6 +25,7 @@ _FACE = {
     "Distances": "mmbench.distances:Distances",
     "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
+    "compare": "mmbench.comparison.runs:compare",
     "derive_seed": "mmbench.splits:derive_seed",
     "folds": "mmbench.splits:folds",
     "plan": "mmbench.planning:make_plan",
@@ -41,6 +43,7 @@ __all__ = [
     "TIMING_COLUMNS",
     "Distances",
     "Sequences",
+    "compare",
     "derive_seed",
     "folds",
     "hookimpl",

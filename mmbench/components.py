@@ -182,6 +182,6 @@ class Components:
         known = (samples.name, modality)
         if known not in self._fingerprints:
             plugin = samples.spec.entry.plugin.identity
-            content = samples.dataset.fingerprint(modality)
+            content = samples.fingerprint(modality)
             self._fingerprints[known] = canonical([plugin, samples.modalities[modality], content])
         return self._fingerprints[known]

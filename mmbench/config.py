@@ -105,6 +105,10 @@ class Source:
     folder: Path
     """What relative paths are relative to."""
 
+    def name(self, limit: int | None = None) -> str:
+        """Return the name of its runs, ``--limit`` included."""
+        return self.matrix.name if limit is None else f"{self.matrix.name}-limit{limit}"
+
 
 def read_matrix(file: str | Path | Mapping[str, Any], overrides: Iterable[str] = ()) -> Source:
     """Read and validate a matrix.

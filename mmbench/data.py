@@ -60,6 +60,7 @@ class Samples:
     rows: np.ndarray
     limit: int | None = None
     _missing: dict[str, np.ndarray] = field(default_factory=dict)
+    _fingerprints: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -70,6 +71,12 @@ class Samples:
     def ids_hash(self) -> str:
         """Hash of the ordered ids."""
         return hashlib.sha256("\0".join(self.ids).encode()).hexdigest()
+
+    def fingerprint(self, modality: str) -> str:
+        """Return the dataset's fingerprint of a modality, for which it may read all of it."""
+        if modality not in self._fingerprints:
+            self._fingerprints[modality] = self.dataset.fingerprint(modality)
+        return self._fingerprints[modality]
 
     def missing(self, modality: str) -> np.ndarray:
         """Return which samples lack the modality, a bool array (n,)."""

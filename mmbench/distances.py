@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from mmbench.pipeline import Clock, to_dense
+from mmbench.prepared import features
 from mmbench.scratch import Scratch
 from mmbench.store import Writer
 from mmbench.workshop import Workshop
@@ -100,15 +101,21 @@ class Table:
             yield block, self.squared[rows[block]].take(columns, axis=1)
 
     def kernel(self, rows: np.ndarray, columns: np.ndarray, gamma: float) -> np.ndarray:
-        """Return ``exp(-gamma * squared distance)``; the last ones are kept."""
+        """Return ``exp(-gamma * squared distance)``, none NaN; the last ones are kept."""
         key = (gamma, rows.tobytes(), columns.tobytes())
         if key in self._kernels:
             self._kernels.move_to_end(key)
             return self._kernels[key]
         made = SCRATCH.empty((len(rows), len(columns)))
-        for block, values in self.distances(rows, columns):
+        symmetric = len(columns) if np.array_equal(rows, columns) else 0
+        for block, start in _above_diagonal(len(rows), symmetric):
+            values = self.squared[rows[block]].take(columns[start:], axis=1)
             values *= -gamma
-            np.exp(values, out=made[block])
+            np.exp(values, out=made[block, start:])
+            if np.isnan(made[block, start:].sum()):
+                raise ValueError("the vectors are too large: their distances are not finite")
+        if symmetric:
+            _mirror(made)
         made.setflags(write=False)
         self._kernels[key] = made
         while sum(kept.nbytes for kept in self._kernels.values()) > KEPT_BYTES:
@@ -173,7 +180,8 @@ class Distances:
     def gaussian(self, train: Self, gamma: float) -> np.ndarray:
         """Return ``exp(-gamma * squared distance)`` (n, m), float64 and read-only.
 
-        The last ones asked for are kept, up to 128 MiB of them.
+        The last ones asked for are kept, up to 128 MiB of them. None is NaN: `ValueError` where
+        distances are.
         """
         return self._table.kernel(self._rows, train._rows, gamma)
 
@@ -207,19 +215,19 @@ def measure(parts: Sequence[np.ndarray], squared: np.ndarray) -> tuple[np.ndarra
         ones = np.ones_like(lengths)
         left = np.hstack([rows, lengths, ones])
         right = np.hstack([-2 * rows[: len(train)], ones[: len(train)], lengths[: len(train)]])
-        for block in _blocks(len(left)):  # |x|^2 - 2 xy + |y|^2 as one product
-            product = np.maximum(left[block] @ right.T, 0)
+        for block, start in _above_diagonal(len(left), len(train)):
+            product = left[block] @ right[start:].T  # |x|^2 - 2 xy + |y|^2
+            np.maximum(product, 0, out=product)
             if columns.start:
-                product += squared[block]
-            squared[block] = product
+                product += squared[block, start:]
+            squared[block, start:] = product
+    _mirror(squared)
     np.fill_diagonal(squared, 0)
     return means[:, 0], spreads
 
 
 def store(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     """Measure one modality's features and store what `Measured` holds: a job."""
-    from mmbench.steps import features
-
     with clock.phase("fit"):
         made = features(spec, workshop, workshop.array(spec["others"]))
         parts = [to_dense(part[spec["modality"]]) for part in made]
@@ -246,6 +254,26 @@ def read(
     return [Distances(table, order[np.searchsorted(known, rows, sorter=order)]) for rows in rowsets]
 
 
-def _blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+def _above_diagonal(n: int, symmetric: int) -> Iterator[tuple[slice, int]]:
+    """Give the rows of a matrix in blocks, each with the first column that is to be computed.
+
+    In the first ``symmetric`` rows and columns, what lies left of a block on the diagonal is what
+    lies above it.
+    """
+    for block in _blocks(symmetric):
+        yield block, block.start
+    for block in _blocks(n - symmetric):
+        yield slice(symmetric + block.start, symmetric + block.stop), 0
+
+
+def _mirror(values: np.ndarray) -> None:
+    """Fill in what lies left of the diagonal's blocks in a matrix (n, m), n >= m, row by row."""
+    m = values.shape[1]
+    for block in _blocks(m):
+        values[block.stop : m, block] = values[block, block.stop :].T
+
+
+def _blocks(n: int, size: int | None = None) -> Iterator[slice]:
+    size = size or BLOCK
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))

@@ -103,12 +103,28 @@ def _encode_sequences(
 def _encode(
     encoder: Any, items: Sequence[Any], missing: np.ndarray, is_sparse: bool, writer: Writer
 ) -> None:
-    """Stream one vector per item into the store; that of a missing item is NaN."""
+    """Stream one vector per item into the store; that of a missing item is NaN, or empty."""
+    made = _vectors(encoder, items, np.flatnonzero(~missing), is_sparse)
+    if is_sparse:
+        _write_sparse(made, len(items), writer)
+        return
+    out: np.ndarray | None = None
+    for rows, values in made:
+        if out is None:
+            out = writer.memmap("values", (len(items), values.shape[1]), np.float32)
+            out[missing] = np.nan
+        out[rows] = values
+    if out is None:
+        raise PluginError("every item is missing")
+
+
+def _vectors(
+    encoder: Any, items: Sequence[Any], known: np.ndarray, is_sparse: bool
+) -> Iterator[tuple[np.ndarray, Any]]:
+    """Give rows and their vectors, chunk by chunk, all of one width."""
     from scipy import sparse
 
-    known = np.flatnonzero(~missing)
-    out: np.ndarray | None = None
-    pieces: list[Any] = []
+    columns = None
     for rows, given in _chunks(encoder, items, known):
         values = checked_matrix(encoder.encode(given), len(rows), "encode")
         if values.dtype != np.float32:
@@ -116,25 +132,29 @@ def _encode(
         if sparse.issparse(values) != is_sparse:
             shape = "a CSR matrix" if is_sparse else "a dense array"
             raise PluginError(f"encode did not return {shape}, as it was registered to")
-        if is_sparse:
-            pieces.append(values)
-            continue
-        if out is None:
-            out = writer.memmap("values", (len(items), values.shape[1]), np.float32)
-            out[missing] = np.nan
-        if values.shape[1] != out.shape[1]:
-            raise PluginError(f"encode returned {values.shape[1]} columns after {out.shape[1]}")
-        out[rows] = values
-    if out is None and not pieces:
+        columns = columns or values.shape[1]
+        if values.shape[1] != columns:
+            raise PluginError(f"encode returned {values.shape[1]} columns after {columns}")
+        yield rows, values
+
+
+def _write_sparse(made: Iterator[tuple[np.ndarray, Any]], n: int, writer: Writer) -> None:
+    """Write n rows of a CSR matrix, those that are not given empty, without keeping it."""
+    from scipy.sparse import get_index_dtype
+
+    lengths = np.zeros(n, dtype=np.int64)
+    columns = 0
+    with writer.growing("values.data") as data, writer.growing("values.indices") as indices:
+        for rows, values in made:
+            ordered, columns = values.sorted_indices(), values.shape[1]
+            data(ordered.data)
+            indices(ordered.indices.astype(get_index_dtype(maxval=columns)))
+            lengths[rows] = np.diff(ordered.indptr)
+    if not columns:
         raise PluginError("every item is missing")
-    if is_sparse:
-        stacked = sparse.vstack(pieces, format="csr", dtype=np.float32)
-        position = np.zeros(len(items), dtype=np.int64)
-        position[known] = np.arange(len(known))
-        counts = np.where(missing, 0, np.diff(stacked.indptr)[position])
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        csr = (stacked.data, stacked.indices, indptr)
-        writer.save("values", sparse.csr_matrix(csr, (len(items), stacked.shape[1])))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    writer.save("values.indptr", starts.astype(get_index_dtype(maxval=int(starts[-1]))))
+    writer.save("values.shape", np.array([n, columns]))
 
 
 def keep_history(fitted: Any, writer: Writer) -> None:

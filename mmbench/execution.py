@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmbench import processes
 from mmbench.cells import Cell
+from mmbench.config import read_matrix
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
-from mmbench.folder import RunFolder
+from mmbench.folder import JOURNAL, RunFolder
 from mmbench.jobs import Job, Outcome
+from mmbench.observer import Observer as Observer
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
+from mmbench.pooled import Pool
 from mmbench.results import (
     TIMED,
     TUNED,
     columns,
     make_table,
+    metrics_of,
     predictions_file,
     summarise,
     write_table,
 )
 from mmbench.rows import RowMaker
 from mmbench.schedule import MAX_REPAIRS, Schedule
+from mmbench.standings import headline_metric, stand
 from mmbench.store import Store, default_folder
 from mmbench.workshop import Context
 
@@ -44,28 +50,6 @@ class InterruptedRunError(Exception):
 
 class NothingToDoError(Exception):
     """There is no cell to work on (exit status 3)."""
-
-
-class Observer:
-    """Is told how a run goes; does nothing itself."""
-
-    def started(self, run: Run) -> None:
-        """Tell that jobs begin; ``run.counts`` says how many cells there are."""
-
-    def cell(self, run: Run, row: Mapping[str, Any]) -> None:
-        """Tell that a cell has its row."""
-
-    def job(self, run: Run, job: Job, outcome: Outcome) -> None:
-        """Tell that a job has ended, or was stored."""
-
-    def tick(self, run: Run, activity: Sequence[tuple[Job, float | None]]) -> None:
-        """Tell, twice a second or more often, which jobs are under way and how far each is."""
-
-    def finished(self, run: Run) -> None:
-        """Tell that no more jobs are done."""
-
-    def timing(self, run: Run, what: str, done: int, total: int) -> None:
-        """Tell what is timed now, how many were before it, and of how many."""
 
 
 @dataclass
@@ -168,18 +152,20 @@ def run(
     InterruptedRunError
         The user interrupted it.
     """
-    plan = make_plan(
-        file, overrides=overrides, plugins=plugins, limit=limit, device=resolve_device(device)
-    )
+    source = read_matrix(file, overrides)
+    name = source.name(limit)
+    folder = RunFolder(Path(out) if out is not None else Path("results") / name)
+    if runner == "local" and not (folder.path / JOURNAL).exists():
+        processes.prepare()  # it imports while this process plans
+    plan = make_plan(source, plugins=plugins, limit=limit, device=resolve_device(device))
     chosen = select(plan, only, exclude)
     if not chosen and not plan.broken_datasets:
         raise NothingToDoError("there is no cell to evaluate")
     if runner not in plan.catalogue.entries["runner"]:
         known = plan.catalogue.entries["runner"]
         raise UserError(f"--runner: unknown runner {runner!r}{did_you_mean(runner, known)}")
-    folder = RunFolder(Path(out) if out is not None else Path("results") / plan.name)
     kept = Store(Path(store).expanduser() if store is not None else default_folder())
-    with folder.claimed(plan.name):
+    with folder.claimed(name):
         this = Run(plan, folder, kept, observer or Observer(), chosen)
         return _Execution(this, runner, jobs or os.cpu_count() or 1, timeout).perform()
 
@@ -367,8 +353,10 @@ class _Execution:
                 run.out.drop(cell)
         run.out.compact([record for cell, record in records.items() if cell in run.rows])
         table = run.table
+        pool = Pool(run.folder, self.plan.plugins, metrics_of(table), headline_metric(table))
+        stand(table, pool)
         write_table(table, run.folder)
-        summary = summarise(table)
+        summary = summarise(table, pool=pool)
         write_report(table, run.folder, summary=summary)
         write_html(table, run.folder, summary=summary)
         self._tell("mmbench_run_finished", run=run, table=table.copy())

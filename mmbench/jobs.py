@@ -25,7 +25,7 @@ VERSIONS = {
     "fit": 1,
     "cross_fit": 1,
     "decide": 1,
-    "score": 1,
+    "score": 2,
     "tune": 1,
     "time": 1,
 }

@@ -38,3 +38,48 @@ def evaluate(
             raise PluginError(f"metric {name!r}: {type(error).__name__}: {error}") from error
         values[name] = value if math.isfinite(value) else None
     return values
+
+
+def evaluate_with_intervals(
+    metrics: Mapping[str, Metric],
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """Score predictions by each metric, with its confidence interval.
+
+    Parameters
+    ----------
+    metrics : mapping of str to Metric
+        By their name in the table.
+    truth : ndarray of int, shape (n,)
+        Class codes.
+    probabilities : ndarray of float64, shape (n, n_classes)
+        What was predicted.
+    groups : ndarray of int, shape (n,), optional
+        What belongs together.
+
+    Returns
+    -------
+    dict of str to float or None
+        ``<metric>``, ``<metric>_low`` and ``<metric>_high``; see
+        `mmbench.statistics.intervals.intervals`.
+
+    Raises
+    ------
+    PluginError
+        As `evaluate` does.
+    """
+    from mmbench.statistics.intervals import intervals
+
+    figures = evaluate(metrics, truth, probabilities)
+    bounds = intervals(metrics, truth, probabilities, groups, figures=figures)
+    for name, pair in bounds.items():
+        for column, bound in zip(bounds_of(name), pair, strict=True):
+            figures[column] = bound if math.isfinite(bound) else None
+    return figures
+
+
+def bounds_of(metric: str) -> tuple[str, str]:
+    """Return the columns of a metric's confidence interval."""
+    return f"{metric}_low", f"{metric}_high"

@@ -168,7 +168,7 @@ class Preparation:
                 values = values.toarray()
                 values[missing] = np.nan
         if self.scaler is not None:
-            values = self.scaler.transform(values)
+            values = self.scaler.transform(values, copy=False)  # they are this call's own
         return Sequences.of_rows(to_dense(values)) if self.sequences else values
 
 

@@ -201,8 +201,16 @@ class Planner(Fits):
                 {
                     "probabilities": final,
                     "labels": self.labels(rows, rows.test),
+                    "groups": self._test_groups(rows),
                     "metrics": metrics,
                 },
             )
             for plugin, metrics in self._metrics_by_plugin(cell).items()
         )
+
+    def _test_groups(self, rows: Rows) -> str | None:
+        """Return the array of the test part's groups, where there are any."""
+        groups = rows.samples.groups
+        if groups is None:
+            return None
+        return self.graph.array(np.unique(groups[rows.test], return_inverse=True)[1])

@@ -75,8 +75,7 @@ class Plan:
     @property
     def name(self) -> str:
         """The run's name, ``--limit`` included."""
-        name = self.source.matrix.name
-        return name if self.limit is None else f"{name}-limit{self.limit}"
+        return self.source.name(self.limit)
 
     @cached_property
     def left_out(self) -> dict[str, int]:
@@ -145,7 +144,7 @@ class Plan:
 
 
 def make_plan(
-    file: str | Path | Mapping[str, Any],
+    file: str | Path | Mapping[str, Any] | Source,
     *,
     overrides: Iterable[str] = (),
     plugins: Iterable[str] = (),
@@ -156,8 +155,8 @@ def make_plan(
 
     Parameters
     ----------
-    file : path or mapping
-        The matrix file, or its content.
+    file : path, mapping or Source
+        The matrix file, or its content; or what was read of it, overrides applied.
     overrides : iterable of str
         ``key=value``, as ``--set``.
     plugins : iterable of str
@@ -176,7 +175,7 @@ def make_plan(
     UserError
         Anything in the file or the data that is wrong.
     """
-    source = read_matrix(file, overrides)
+    source = file if isinstance(file, Source) else read_matrix(file, overrides)
     timing = source.matrix.timing
     if timing is not None and "cuda" in (timing.devices or []) and not gpus():
         raise UserError(f"{source.label}: timing.devices: the driver lists no NVIDIA GPU")
@@ -262,7 +261,7 @@ class _Draft:
         try:
             samples = load_samples(spec, self.source, self.limit, self.source.matrix.threads)
             for modality in samples.modalities:
-                samples.dataset.fingerprint(modality)
+                samples.fingerprint(modality)
                 samples.missing(modality)
         except (UserError, KeyboardInterrupt):
             raise

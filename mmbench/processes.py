@@ -26,6 +26,14 @@ def context() -> BaseContext:
     return made
 
 
+def prepare() -> None:
+    """Start the fork server where there is one, which imports while this process goes on."""
+    if context().get_start_method() == "forkserver":
+        from multiprocessing.forkserver import ensure_running
+
+        ensure_running()
+
+
 def start(target: Callable[..., None], *arguments: Any, name: str, log: Path) -> BaseProcess:
     """Call a function in a process, and a session, of its own.
 

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.errors import UserError
+from mmbench.metrics import bounds_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mmbench.pooled import Pool
 
 AXES = (
     "cell", "dataset", "modalities", "encoders", "alignment", "fusion", "level", "head", "params",
@@ -33,6 +36,8 @@ SPEED = (
 )  # fmt: skip
 SERVED = ("latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput")
 ORIGIN = ("mmbench_version", "started")
+STANDING = ("rank", "rank_group", "gain", "gain_low", "gain_high")
+"""What a combination is among those of its dataset; see `mmbench.standings`."""
 
 TIMING_COLUMNS = (
     *COSTS, "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "throughput", "peak_memory_mb",
@@ -48,13 +53,15 @@ TIMED = ("timing",)
 _TEXT = {
     *AXES[:-2], *STATUS, "device", "precision", *ORIGIN, "tuned", "timing",
 }  # fmt: skip
-_INTEGER = {"seed", "fold", *COUNTS, "batch_size", "parameters"}
+_INTEGER = {"seed", "fold", *COUNTS, "batch_size", "parameters", *STANDING[:2]}
 
 
 def columns(encoders: Sequence[str], extra_metrics: Sequence[str] = ()) -> list[str]:
-    """Return the table's columns in order; further metrics stand at the right."""
+    """Return the table's columns in order; further metrics stand at the right, then intervals."""
     names = [*AXES[:4], *encoders, *AXES[4:], *STATUS, *COUNTS, *METRICS, *COSTS, *SPEED, *ORIGIN]
-    return names + [name for name in extra_metrics if name not in METRICS]
+    further = [name for name in extra_metrics if name not in METRICS]
+    bounds = [bound for name in (*METRICS, *further) for bound in bounds_of(name)]
+    return [*names, *further, *bounds, *STANDING]
 
 
 def make_table(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> pd.DataFrame:
@@ -120,7 +127,11 @@ def read_results(folder: str | Path) -> pd.DataFrame:
 
 
 def read_predictions(folder: str | Path, cell: str) -> pd.DataFrame:
-    """Read one cell's predictions: ``id``, ``truth``, ``predicted`` and ``p_<class>`` columns."""
+    """Read one cell's predictions.
+
+    Its columns are ``id``, ``truth``, ``predicted``, ``group`` where there are groups, and
+    ``p_<class>``.
+    """
     import pandas as pd
 
     return pd.read_parquet(predictions_file(Path(folder), cell))
@@ -138,6 +149,7 @@ def write_predictions(
     truth: np.ndarray,
     probabilities: np.ndarray,
     classes: Sequence[str],
+    groups: np.ndarray | None = None,
 ) -> None:
     """Write a cell's per-sample predictions, wholly or not at all."""
     import pyarrow as pa
@@ -149,6 +161,8 @@ def write_predictions(
         "truth": pa.array(names[truth], pa.string()),
         "predicted": pa.array(names[probabilities.argmax(axis=1)], pa.string()),
     }
+    if groups is not None:
+        arrays["group"] = pa.array([str(group) for group in groups], pa.string())
     arrays |= {f"p_{c}": pa.array(probabilities[:, i]) for i, c in enumerate(classes)}
     file = predictions_file(folder, cell)
     file.parent.mkdir(exist_ok=True)
@@ -163,14 +177,16 @@ KEYS = [
 ]  # fmt: skip
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, *, pool: Pool | None = None) -> pd.DataFrame:
     """Summarise cells over seeds and folds.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        From `read_results` or `mmbench.run`. Pooled metrics need the predictions in its
+        From `read_results` or `mmbench.run`. Metrics pooled over folds need the predictions in its
         ``attrs["folder"]``; those of metrics from unpackaged files are known after `run` only.
+    pool : Pool, optional
+        What has read the predictions already.
 
     Returns
     -------
@@ -179,28 +195,38 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         evaluated, ``coverage`` (the share of its cells, left-out ones aside, that were),
         ``n_test`` predictions, ``<metric>`` (mean over cells), ``<metric>_std`` (sample standard
         deviation over cells, empty for one), ``<metric>_pooled`` (the metric of the predictions
-        of all folds of a seed taken together, averaged over seeds), and ``fit_s``, ``embed_s``,
+        of all folds of a seed taken together, averaged over seeds), ``<metric>_low`` and
+        ``<metric>_high`` (its 95 % confidence interval: sampling error, the seeds given),
+        ``<metric>_seed_std`` (its sample standard deviation over seeds), ``rank``, ``rank_group``,
+        ``gain``, ``gain_low``, ``gain_high`` (as in the table), and ``fit_s``, ``embed_s``,
         ``predict_s`` (means); where serving was timed also ``latency_ms_*`` and ``throughput``, and
         in runs that tune ``tuned`` (the values chosen in most cells) and ``inner_score``.
     """
     import pandas as pd
 
-    from mmbench.pooled import Pool
+    from mmbench.pooled import Pool, seed_std
+    from mmbench.standings import headline_metric
 
-    metrics = [name for name in table.columns if name in METRICS or _is_extra(table, name)]
+    metrics = metrics_of(table)
     encoders = [name for name in table.columns if name.startswith("encoder_")]
     served = [name for name in SERVED if "timing" in table and table[name].notna().any()]
     tuned = TUNED if "tuned" in table else ()
     folder = table.attrs.get("folder")
-    pool = Pool(Path(folder) if folder else None, table.attrs.get("plugins", ()), metrics)
+    if pool is None:
+        path = Path(folder) if folder else None
+        pool = Pool(path, table.attrs.get("plugins", ()), metrics, headline_metric(table))
+    bounds = [bound for name in metrics for bound in bounds_of(name)]
+    stood = [name for name in STANDING if name in table]
     planned = table[table["status"] != "skipped"]
-    groups = _groups(planned)
+    groups = combinations(planned)
     told = planned[[*KEYS[:3], *encoders, *KEYS[3:]]].iloc[[group[0] for group in groups]]
     averaged = [*metrics, *COSTS[:3], *served, *tuned[1:]]
     figures = planned[averaged].to_numpy(np.float64, na_value=np.nan).T
     is_ok = (planned["status"] == "ok").to_numpy()
     column = {name: planned[name].to_numpy(object) for name in ("cell", "seed", *tuned[:1])}
     n_test = planned["n_test"].to_numpy(np.int64, na_value=0)
+    of_cells = planned[bounds].to_numpy() if {*bounds} <= {*table.columns} else np.empty(0)
+    standing = planned[stood].to_numpy(np.float64, na_value=np.nan)
     rows: list[dict[str, Any]] = told.to_dict("records")
     for row, group in zip(rows, groups, strict=True):
         done = group[is_ok[group]]
@@ -208,23 +234,38 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         by_seed: dict[int, list[str]] = {}
         for seed, cell in zip(column["seed"][done], column["cell"][done], strict=True):
             by_seed.setdefault(seed, []).append(cell)
-        pooled = pool.metrics(by_seed)
         means, spreads = _moments(np.ascontiguousarray(figures[:, done]))
+        if len(by_seed) == len(done) > 0:  # nothing to take together: each cell's own figures
+            own = figures[: len(metrics), done]
+            pooled = dict(zip(metrics, own.mean(axis=1), strict=True))
+            pooled |= {f"{n}_seed_std": seed_std(o) for n, o in zip(metrics, own, strict=True)}
+        else:
+            pooled = pool.metrics(by_seed)
+        if len(done) == 1 and len(of_cells):
+            known = dict(zip(bounds, of_cells[done[0]], strict=True))
+        else:
+            known = pool.bounds(by_seed)
         average = dict(zip(averaged, means, strict=True))
         for name, spread in zip(metrics, spreads, strict=False):
             row |= {name: average[name], f"{name}_std": spread}
             row[f"{name}_pooled"] = pooled.get(name, np.nan)
+            row |= {bound: known.get(bound, np.nan) for bound in bounds_of(name)}
+            row[f"{name}_seed_std"] = pooled.get(f"{name}_seed_std", np.nan)
+        row |= dict(zip(stood, standing[done[0]], strict=True)) if len(done) else {}
         row |= {name: average[name] for name in (*COSTS[:3], *served)}
         if tuned:
             chosen = Counter(column["tuned"][done]).most_common(1)
             row |= {"tuned": chosen[0][0] if chosen else "", "inner_score": average["inner_score"]}
     pool.keep()
     summary = pd.DataFrame(rows)
+    for name in stood:
+        values = summary[name] if name in summary else np.full(len(summary), np.nan)
+        summary[name] = pd.array(values, dtype="Int64" if name in _INTEGER else "float64")
     summary.attrs = dict(table.attrs)
     return summary
 
 
-def _groups(table: pd.DataFrame) -> list[np.ndarray]:
+def combinations(table: pd.DataFrame) -> list[np.ndarray]:
     """Return the rows of each combination, in the table's order."""
     numbers = table.groupby(KEYS, sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(numbers, kind="stable")
@@ -257,6 +298,9 @@ def telling_axes(summary: pd.DataFrame) -> list[str]:
     return [axis for axis in order if axis in axes]
 
 
-def _is_extra(table: pd.DataFrame, name: str) -> bool:
+def metrics_of(table: pd.DataFrame) -> list[str]:
+    """Return the metrics that a table of cells has, in its order."""
     known = columns([c for c in table.columns if c.startswith("encoder_")])
-    return name not in (*known, *TUNED, *TIMED)
+    further = [name for name in table.columns if name not in (*known, *TUNED, *TIMED)]
+    bounds = {bound for name in further for bound in bounds_of(name)}
+    return [n for n in table.columns if n in METRICS or (n in further and n not in bounds)]

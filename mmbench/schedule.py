@@ -84,19 +84,21 @@ class Schedule:
         ``settled`` is told the key of every job that ended; ``tick`` is called twice a second or
         more often.
         """
-        running = 0
-        while self._ready or running:
+        running, ended = 0, list[str]()
+        while self._ready or running or ended:
             while self._ready and running < runner.slots:
                 key = heapq.heappop(self._ready)[1]
                 runner.submit(self._graph.jobs[key])
                 running += 1
+            for key in ended:  # workers have their next jobs meanwhile
+                settled(key)
             tick()
-            for job, outcome in runner.wait(TICK):
+            ended = []
+            for job, outcome in runner.wait(TICK) if running else ():
                 running -= 1
                 if outcome.status == "damaged" and self._repair(job, outcome.reason):
                     continue
-                for key in self._settle(job, outcome):
-                    settled(key)
+                ended += self._settle(job, outcome)
 
     def _settle(self, job: Job, outcome: Outcome) -> list[str]:
         """Record an outcome, a failure for all that needs it too; return the keys settled."""

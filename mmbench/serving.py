@@ -17,18 +17,17 @@ from mmbench.data import pick
 from mmbench.embedding import fit_encoder
 from mmbench.errors import PluginError
 from mmbench.pipeline import Matrix, dense, fuse, to_dense
+from mmbench.prepared import features, preparation
 from mmbench.stages import stage
 from mmbench.steps import (
     FitData,
     accepted,
     decide_by,
-    features,
     fit_alignment,
     fit_decision,
     fit_fusion,
     fit_joint,
     fit_on_vectors,
-    preparation,
     resolved,
 )
 from mmbench.workshop import Workshop

@@ -11,12 +11,11 @@ import numpy as np
 from mmbench import distances, joint, splits
 from mmbench.embedding import embed, keep_history
 from mmbench.errors import PluginError
-from mmbench.metrics import evaluate
+from mmbench.metrics import evaluate_with_intervals
 from mmbench.pipeline import (
     Clock,
     Labels,
     Matrix,
-    Preparation,
     checked_matrix,
     checked_probabilities,
     count,
@@ -26,57 +25,11 @@ from mmbench.pipeline import (
     fuse,
     to_dense,
 )
+from mmbench.prepared import features
 from mmbench.store import Writer
 from mmbench.workshop import Workshop
 
 # --- features ----------------------------------------------------------------------------------
-
-
-def preparation(
-    part: Mapping[str, Any], spec: Mapping[str, Any], workshop: Workshop
-) -> Preparation:
-    """Return how one modality is filled in and scaled, estimated on the training rows alone."""
-    train = workshop.array(spec["train"])
-    values, missing = _stored(part, workshop, train)
-    try:
-        return Preparation.fit(
-            values,
-            missing,
-            standardise=part["standardise"],
-            policy=spec["missing"],
-            impute=spec["impute"],
-            sequences=spec["sequences"],
-        )
-    except PluginError as error:
-        raise PluginError(f"{part['modality']}: {error}") from None
-
-
-def _stored(
-    part: Mapping[str, Any], workshop: Workshop, rows: np.ndarray
-) -> tuple[Matrix, np.ndarray | None]:
-    """Return some rows of a stored embedding, and which of them are missing."""
-    artefact = workshop.store.open(part["from"])
-    missing = np.asarray(artefact.array("missing")[rows]) if "missing" in artefact else None
-    return artefact.matrix(part["array"])[rows], missing
-
-
-def features(
-    spec: Mapping[str, Any], workshop: Workshop, *rowsets: np.ndarray
-) -> list[dict[str, Matrix]]:
-    """Return each modality's features for the training rows and then each further set of rows.
-
-    Of a modality whose encoder a joint fusion trains, they are its items.
-    """
-    made: list[dict[str, Matrix]] = [{} for _ in range(1 + len(rowsets))]
-    for part in spec["parts"]:
-        prepared = None if "items" in part else preparation(part, spec, workshop)
-        for rows, into in zip((workshop.array(spec["train"]), *rowsets), made, strict=True):
-            into[part["modality"]] = (
-                joint.items(part, workshop, rows)
-                if prepared is None
-                else prepared.apply(*_stored(part, workshop, rows))
-            )
-    return made
 
 
 def fused_vectors(
@@ -358,8 +311,9 @@ def decide_by(fusion: Any, given: Mapping[str, np.ndarray]) -> np.ndarray:
 def _score(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     metrics = {name: workshop.build(component) for name, component in spec["metrics"].items()}
     truth = np.asarray(workshop.array(spec["labels"]))
+    groups = np.asarray(workshop.array(spec["groups"])) if spec["groups"] else None
     probabilities = np.asarray(workshop.store.open(spec["probabilities"]).array("probabilities"))
-    writer.meta["metrics"] = evaluate(metrics, truth, probabilities)
+    writer.meta["metrics"] = evaluate_with_intervals(metrics, truth, probabilities, groups)
 
 
 def _tune(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:

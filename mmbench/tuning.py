@@ -21,7 +21,8 @@ from mmbench.pipeline import (
     is_calibrated,
     temperature,
 )
-from mmbench.steps import accepted, decide_by, features, fused_vectors, out_of_fold
+from mmbench.prepared import features
+from mmbench.steps import accepted, decide_by, fused_vectors, out_of_fold
 from mmbench.workshop import Workshop, progress
 
 FACTOR = 3

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from mmbench.data import DatasetSpec
 from mmbench.frames import FrameWise
 from mmbench.options import build, canonical
 from mmbench.store import Store
+
+T = TypeVar("T")
+
+MOST_KEPT = 64
+"""How many small things a worker keeps of those that several jobs may ask for."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Workshop:
     device: str
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _encoders: dict[str, Any] = field(default_factory=dict)
+    _made: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     def build(self, component: Mapping[str, Any], n_classes: int | None = None) -> Any:
         """Build a plugin from its name, options and seed."""
@@ -81,6 +88,19 @@ class Workshop:
             spec = DatasetSpec(entry, dataset["name"], dataset["params"])
             self._datasets[key] = spec.load(self.threads)
         return self._datasets[key].items(modality)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what was made under a key, where it is one of the last asked for; else make it.
+
+        It is shared by several jobs: nobody may change it.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        self._made.move_to_end(key)
+        if len(self._made) > MOST_KEPT:
+            self._made.popitem(last=False)
+        made: T = self._made[key]
+        return made
 
     def array(self, key: str) -> np.ndarray:
         """Return a small array that the plan stored."""

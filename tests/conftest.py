@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import compileall
+import contextlib
+import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from mmbench import cli, processes
+
 MMBENCH = [sys.executable, "-m", "mmbench"]
 ZOO = Path(__file__).parent / "zoo.py"
+
+processes.PRELOADED += [
+    *("mmbench.measurement.measure", "mmbench.measurement.work", "mmbench.testing.checks"),
+    *("mmbench_digits.dataset", "mmbench_fusions", "mmbench_heads.classifiers"),
+    *("skimage.feature", "sklearn.datasets", "sklearn.ensemble", "sklearn.linear_model"),
+    *("torch", "torch._dynamo", "torch.utils.flop_counter"),
+]
+"""One test process starts hundreds of jobs: what they import, its fork server imports once."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile once what the processes that tests start import, also where Python keeps nothing."""
+    if not hasattr(config, "workerinput"):
+        root = Path(__file__).parents[1]
+        for package in (root / "mmbench", *root.glob("plugins/*/mmbench_*")):
+            compileall.compile_dir(package, quiet=2)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +64,39 @@ def mmbench(tmp_path: Path) -> Command:
         )
 
     return call
+
+
+@pytest.fixture
+def mmbench_here(tmp_path: Path) -> Command:
+    """Run the command line in this process: for what a verb does, not how its process starts."""
+
+    def call(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "COLUMNS": "120", **env}
+        return called_here(*map(str, arguments), folder=tmp_path, environment=environment)
+
+    return call
+
+
+def called_here(
+    *arguments: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Do what ``python -m mmbench`` does, in a folder and under these variables alone."""
+    out, error = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        for name in os.environ.keys() - environment.keys():
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(error),
+            pytest.raises(SystemExit) as ended,
+        ):
+            cli.main(arguments)
+    printed = [stream.detach().getvalue().decode() for stream in (out, error)]
+    return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), *printed)
 
 
 @pytest.fixture
@@ -87,6 +141,13 @@ def comparable(table: pd.DataFrame) -> pd.DataFrame:
     from mmbench import TIMING_COLUMNS
 
     return table.drop(columns=list(TIMING_COLUMNS))
+
+
+def unranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the columns that tell of a combination among the others."""
+    from mmbench.results import STANDING
+
+    return table.drop(columns=list(STANDING))
 
 
 def write_matrix(folder: Path, content: dict[str, Any], name: str = "matrix.toml") -> Path:

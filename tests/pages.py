@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import site
 import subprocess
 import venv
@@ -23,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+
+from tests.conftest import called_here
 
 TIMEOUT = 300
 
@@ -60,8 +63,20 @@ def blocks(page: Path) -> Iterator[Block]:
         reason = comment[1] if token.type == "html_block" and comment else ""
 
 
-def check_page(page: Path, folder: Path, environment: Mapping[str, str]) -> None:
+def check_page(
+    page: Path, folder: Path, environment: Mapping[str, str], *, here: bool = False
+) -> None:
     """Do in a folder what a page says.
+
+    Parameters
+    ----------
+    page, folder : Path
+        What is done, and where.
+    environment : mapping of str to str
+        Variables under which it is done.
+    here : bool
+        Whether a bare ``mmbench ...`` is called in this process, which has its modules by now;
+        everything else always has a process of its own.
 
     Raises
     ------
@@ -79,7 +94,7 @@ def check_page(page: Path, folder: Path, environment: Mapping[str, str]) -> None
             file.write_text(block.content, encoding="utf-8")
         elif block.language == "console":
             for command, shown in commands(block):
-                _perform(block, command, shown, folder, environment)
+                _perform(block, command, shown, folder, environment, here)
         elif block.language == "python":
             (folder / "script.py").write_text(block.content, encoding="utf-8")
             _perform(block, "python script.py", [], folder, environment)
@@ -104,18 +119,15 @@ def commands(block: Block) -> list[tuple[str, list[str]]]:
 
 
 def _perform(
-    block: Block, command: str, shown: list[str], folder: Path, environment: Mapping[str, str]
+    block: Block,
+    command: str,
+    shown: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    here: bool = False,
 ) -> None:
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=TIMEOUT,
-    )
+    bare = re.fullmatch(r"mmbench [^|&;<>$*?`\\]+", command) is not None
+    done = (_call if here and bare else _start)(command, folder, environment)
     said = re.search(r"# exit (\d+)$", command)
     expected = int(said[1]) if said else 0
     where = f"{block.place}: $ {command}"
@@ -126,6 +138,30 @@ def _perform(
     if shown and not matches(shown, done.stdout):
         told = "\n".join(shown)
         raise PageError(f"{where}\nprinted\n{done.stdout}\nwhere the page shows\n{told}")
+
+
+def _start(
+    command: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+    )
+
+
+def _call(
+    command: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    arguments = shlex.split(command, comments=True)[1:]
+    done = called_here(*arguments, folder=folder, environment=environment)
+    done.stdout += done.stderr
+    return done
 
 
 def matches(shown: list[str], printed: str) -> bool:

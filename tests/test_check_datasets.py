@@ -126,10 +126,10 @@ def test_what_was_seen_is_said() -> None:
     assert "mend:" in told
 
 
-def test_options_on_the_command_line(mmbench: Command, notes: Path) -> None:
+def test_options_on_the_command_line(mmbench_here: Command, notes: Path) -> None:
     asked = ("check", "--plugin", PLUGIN, "dataset:good-listed")
-    process = mmbench(*asked, "--set", f"path={notes}")
+    process = mmbench_here(*asked, "--set", f"path={notes}")
     assert (process.returncode, process.stderr) == (0, "")
-    process = mmbench(*asked)
+    process = mmbench_here(*asked)
     assert process.returncode == 1
     assert "the option 'path' is required and was not given" in process.stdout

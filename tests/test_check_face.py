@@ -70,8 +70,8 @@ def test_what_fails_is_1_and_says_what_why_and_how_to_mend_it(mmbench: Command) 
         (("key", "--plugin", UNUSUAL, "--timeout", "0"), "--timeout"),
     ],
 )
-def test_a_mistake_is_2_and_one_line(mmbench: Command, arguments: Any, told: str) -> None:
-    done = mmbench("check", *arguments)
+def test_a_mistake_is_2_and_one_line(mmbench_here: Command, arguments: Any, told: str) -> None:
+    done = mmbench_here("check", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
@@ -79,24 +79,24 @@ def test_a_mistake_is_2_and_one_line(mmbench: Command, arguments: Any, told: str
     assert told in line
 
 
-def test_a_plugin_that_registers_nothing_is_3(mmbench: Command, tmp_path: Path) -> None:
+def test_a_plugin_that_registers_nothing_is_3(mmbench_here: Command, tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n", encoding="utf-8")
-    done = mmbench("check", "--plugin", "empty.py")
+    done = mmbench_here("check", "--plugin", "empty.py")
     assert done.returncode == 3
     assert done.stderr == "mmbench: empty.py: it registers nothing\n"
 
 
-def test_a_plugin_that_does_not_load_is_1(mmbench: Command, tmp_path: Path) -> None:
+def test_a_plugin_that_does_not_load_is_1(mmbench_here: Command, tmp_path: Path) -> None:
     (tmp_path / "torn.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
-    done = mmbench("check", "--plugin", "torn.py")
+    done = mmbench_here("check", "--plugin", "torn.py")
     assert done.returncode == 1
     assert "FAILED loads: ModuleNotFoundError" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_options_reach_the_plugin(mmbench: Command) -> None:
+def test_options_reach_the_plugin(mmbench_here: Command) -> None:
     arguments = ("check", "key", "--plugin", UNUSUAL, "--set", "release='2025'")
-    (verdict,) = json.loads(mmbench(*arguments, "--format", "json").stdout)
+    (verdict,) = json.loads(mmbench_here(*arguments, "--format", "json").stdout)
     told = {check["check"]: check["what"] for check in verdict["checks"]}
     assert told["cache-key"] == "weights 2025"
 
@@ -118,10 +118,10 @@ def mmbench_register_encoders(register):
 """
 
 
-def test_json_is_an_array_of_all_that_was_found(mmbench: Command, tmp_path: Path) -> None:
+def test_json_is_an_array_of_all_that_was_found(mmbench_here: Command, tmp_path: Path) -> None:
     (tmp_path / "nasty.py").write_text(NASTY, encoding="utf-8")
     arguments = ("nasty.py", "--plugin", "nasty.py", "--plugin", UNUSUAL, "--format", "json")
-    done = mmbench("check", *arguments)
+    done = mmbench_here("check", *arguments)
     assert done.returncode == 1
     (verdict,) = json.loads(done.stdout)
     assert {k: verdict[k] for k in ("sort", "name", "kind", "plugin", "version", "passed")} == {
@@ -141,10 +141,12 @@ def test_json_is_an_array_of_all_that_was_found(mmbench: Command, tmp_path: Path
     assert all(c["what"] for c in verdict["checks"] if c["status"] == "skipped")
 
 
-def test_markdown_shows_every_failure_and_every_check(mmbench: Command, tmp_path: Path) -> None:
+def test_markdown_shows_every_failure_and_every_check(
+    mmbench_here: Command, tmp_path: Path
+) -> None:
     (tmp_path / "nasty.py").write_text(NASTY, encoding="utf-8")
-    done = mmbench("check", "nasty", "one-column", "--plugin", "nasty.py", "--plugin", UNUSUAL,
-                   "--format", "md")  # fmt: skip
+    asked = ("check", "nasty", "one-column", "--plugin", "nasty.py", "--plugin", UNUSUAL)
+    done = mmbench_here(*asked, "--format", "md")
     assert done.returncode == 1
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(done.stdout)
     kinds = [token.type for token in tokens]
@@ -162,8 +164,7 @@ def test_markdown_shows_every_failure_and_every_check(mmbench: Command, tmp_path
     assert any(text.startswith("summary: ") for text in shown)
     assert any("✅ encoder one-column (vector)" in text for text in shown)
     rows = kinds.count("tr_open") - 2
-    checks = mmbench("check", "nasty", "one-column", "--plugin", "nasty.py", "--plugin", UNUSUAL,
-                     "--format", "json")  # fmt: skip
+    checks = mmbench_here(*asked, "--format", "json")
     assert rows == sum(len(verdict["checks"]) for verdict in json.loads(checks.stdout))
 
 

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 
 from benchmarks import fusion_zoo
 from mmbench.results import read_predictions
+from mmbench.statistics.datasets import critical_difference
 from tests.byhand import Block, run, wine
 
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "fusion-zoo"
@@ -117,7 +118,7 @@ def test_gains_ranks_and_intervals_are_those_made_by_hand(table: pd.DataFrame) -
 
 
 def test_the_critical_difference_is_that_of_the_paper() -> None:
-    assert fusion_zoo.critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
+    assert critical_difference(4, 14) == pytest.approx(1.25, abs=0.005)
 
 
 def test_the_committed_ranks_are_those_of_the_committed_cells() -> None:

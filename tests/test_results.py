@@ -26,7 +26,10 @@ TEXT = {
     "finetune", "missing", "corruption", "train_size", "status", "reason", "device", "precision",
     "mmbench_version", "started",
 }  # fmt: skip
-INTEGER = {"seed", "fold", "n_train", "n_test", "n_classes", "batch_size", "parameters"}
+INTEGER = {
+    "seed", "fold", "n_train", "n_test", "n_classes", "batch_size", "parameters", "rank",
+    "rank_group",
+}  # fmt: skip
 CELLS = """cell, dataset, modalities, encoders, {encoders}, alignment, fusion, level, head, params,
     finetune, missing, corruption, train_size, seed, fold, status, reason, n_train, n_test,
     n_classes, accuracy, balanced_accuracy, f1_macro, f1_weighted, f1_micro, precision_macro,
@@ -121,6 +124,8 @@ def test_columns_stand_as_in_the_contract(folder: Path) -> None:
     encoders = ", ".join(f"encoder_{m}" for m in (ACID, "phenol", "colour"))
     expected = [name.strip() for name in CELLS.format(encoders=encoders).split(",")]
     expected += ["top-two", "errors"]
+    expected += [f"{name}_{end}" for name in (*METRICS, *expected[-2:]) for end in ("low", "high")]
+    expected += ["rank", "rank_group", "gain", "gain_low", "gain_high"]
     header = (folder / "cells.csv").read_text().splitlines()[0]
     assert header.split(",") == expected
     schema = pq.read_schema(folder / "cells.parquet")

@@ -196,12 +196,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("arguments", MISTAKES, ids=" ".join)
-def test_a_mistake_is_one_line_and_nothing_is_written(mmbench, tmp_path, arguments):
+def test_a_mistake_is_one_line_and_nothing_is_written(mmbench_here, tmp_path, arguments):
     (tmp_path / "there").mkdir()
     (tmp_path / "mmbench_lying_about").mkdir()
     (tmp_path / "file").write_text("a file")
     before = sorted(tmp_path.rglob("*"))
-    done = mmbench("new", *arguments)
+    done = mmbench_here("new", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"mmbench: {MISTAKES[arguments]}\n"
     assert sorted(tmp_path.rglob("*")) == before
@@ -369,7 +369,7 @@ def run_the_readme(variant: str, package: Package, clean: Clean) -> pd.DataFrame
     (folder / "try.toml").write_text(matrix, encoding="utf-8")
     commands = [line for text in blocks(package, "console") for line in text.splitlines()]
     (command,) = [line.removeprefix("$ ") for line in commands if " run " in line]
-    clean(f"{command} --set split.folds=2 {added} --out out", folder)
+    clean(f"{command} --set split.folds=2 {added} --jobs 1 --out out", folder)
     return pd.read_csv(folder / "out" / "cells.csv", keep_default_na=False)
 
 

@@ -268,7 +268,9 @@ def test_work_is_done_once(manifest: Block) -> None:
     assert len(new) == (single + pairs + INNER * single) // 2
 
 
-def test_plan_counts_what_is_stored(manifest: Block, mmbench: Callable, tmp_path: Path) -> None:
+def test_plan_counts_what_is_stored(
+    manifest: Block, mmbench_here: Callable, tmp_path: Path
+) -> None:
     """A head more adds its own jobs and no other."""
     import tomli_w
 
@@ -283,7 +285,7 @@ def test_plan_counts_what_is_stored(manifest: Block, mmbench: Callable, tmp_path
 
     def plan(**changed: object) -> dict:
         (tmp_path / "matrix.toml").write_text(tomli_w.dumps({**matrix, **changed}))
-        process = mmbench("plan", "matrix.toml", "--json")
+        process = mmbench_here("plan", "matrix.toml", "--json")
         assert process.returncode == 0, process.stderr
         return json.loads(process.stdout)["jobs"]
 
@@ -297,7 +299,7 @@ def test_plan_counts_what_is_stored(manifest: Block, mmbench: Callable, tmp_path
     }
     total = sum(by_kind.values())
     assert plan() == {"total": total, "stored": 0, "by_kind": by_kind}
-    assert mmbench("run", "matrix.toml", "--quiet").returncode == 0
+    assert mmbench_here("run", "matrix.toml", "--quiet").returncode == 0
     assert plan() == {"total": total, "stored": total, "by_kind": by_kind}
 
     more = {kind: n if kind == "embed" else 2 * n for kind, n in by_kind.items()}

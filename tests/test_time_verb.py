@@ -45,13 +45,13 @@ def timings(command: Command, *arguments: object, status: int = 0) -> pd.DataFra
 @pytest.mark.parametrize(
     ("what", "unit"),
     [
-        ("hog", "encoder"),
+        ("hashing", "encoder"),
         ("logistic-regression", "head"),
         ("fusion:learned-weighted-sum", "fusion"),
     ],
 )
-def test_a_component_is_timed_on_made_samples(what: str, unit: str, mmbench: Command) -> None:
-    table = timings(mmbench, what, "--scenario", "single-stream", "--scenario", "offline")
+def test_a_component_is_timed_on_made_samples(what: str, unit: str, mmbench_here: Command) -> None:
+    table = timings(mmbench_here, what, "--scenario", "single-stream", "--scenario", "offline")
     assert table["unit"].tolist() == [unit] * 2
     assert table["name"].tolist() == [what.rpartition(":")[2]] * 2
     assert table["scenario"].tolist() == ["single-stream", "offline"]
@@ -71,38 +71,38 @@ def test_options_plugins_and_stages_of_a_component(mmbench: Command) -> None:
     assert table["stage_sum_ms"] == pytest.approx(table["stage_whole_ms"], rel=0.3)
 
 
-def test_a_component_that_fails_says_why(mmbench: Command) -> None:
+def test_a_component_that_fails_says_why(mmbench_here: Command) -> None:
     options = ("--plugin", PLUGIN, "--scenario", "single-stream", "--scenario", "offline")
-    table = timings(mmbench, "whimsical", "--set", "how=alone", *options, status=1)
+    table = timings(mmbench_here, "whimsical", "--set", "how=alone", *options, status=1)
     assert table["status"].tolist() == ["failed", "ok"]
     assert table["reason"][0] == "ValueError: one item is too few"
-    table = timings(mmbench, "whimsical", "--set", "how=dies alone", *options, status=1)
+    table = timings(mmbench_here, "whimsical", "--set", "how=dies alone", *options, status=1)
     assert table["status"].tolist() == ["crashed", "ok"]
     sizes = ("--batch-size", "8", "--batch-size", "65")
     options = ("--plugin", PLUGIN, "--scenario", "offline", *sizes)
-    table = timings(mmbench, "whimsical", "--set", "how=large batches", *options, status=1)
+    table = timings(mmbench_here, "whimsical", "--set", "how=large batches", *options, status=1)
     assert table["status"].tolist() == ["ok", "oom"]
 
 
 @pytest.mark.skipif(not (shutil.which("c++") or shutil.which("g++")), reason="no C++ compiler")
-def test_compiling_is_said_only_of_what_was_compiled(mmbench: Command) -> None:
+def test_compiling_is_said_only_of_what_was_compiled(mmbench_here: Command) -> None:
     """A network whose ``forward`` is called directly is never compiled."""
     options = ("--plugin", PLUGIN, "--set", "width=64", "--compile", "torch.compile")
-    table = timings(mmbench, "linear", *options).iloc[0]
+    table = timings(mmbench_here, "linear", *options).iloc[0]
     assert (table["status"], table["compile"]) == ("ok", "torch.compile")
     assert table["flops_per_sample"] == 2 * 64 * 6
     assert table["cold_first_ms"] > 10 * table["latency_ms_p50"]
-    table = timings(mmbench, "linear", "--set", "direct=true", *options).iloc[0]
+    table = timings(mmbench_here, "linear", "--set", "direct=true", *options).iloc[0]
     assert table["status"] == "skipped"
     assert table["reason"] == "torch.compile: no call in it was compiled"
-    table = timings(mmbench, "concat", "--compile", "torch.compile").iloc[0]
+    table = timings(mmbench_here, "concat", "--compile", "torch.compile").iloc[0]
     assert table["reason"] == "torch.compile: there is no torch network in it"
 
 
-def test_the_table_fits_the_terminal(mmbench: Command) -> None:
+def test_the_table_fits_the_terminal(mmbench_here: Command) -> None:
     file = write_matrix(Path(), MATRIX)
     scenarios = ("--scenario", "single-stream", "--scenario", "server")
-    done = mmbench("time", file, *QUICK, *scenarios, COLUMNS="80")
+    done = mmbench_here("time", file, *QUICK, *scenarios, COLUMNS="80")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
@@ -129,15 +129,15 @@ def test_a_file_with_one_combination_is_timed_part_by_part_and_whole(mmbench: Co
     assert not Path("results").exists()
 
 
-def test_only_chooses_the_combination(mmbench: Command) -> None:
+def test_only_chooses_the_combination(mmbench_here: Command) -> None:
     file = write_matrix(Path(), {**MATRIX, "heads": ["logistic-regression", "svm"]})
-    done = mmbench("time", file)
+    done = mmbench_here("time", file)
     assert done.returncode == 2
     assert done.stderr == (
         "mmbench: matrix.toml: 2 combinations (a+b concat logistic-regression, a+b concat svm); "
         "choose one with --only column=value\n"
     )
-    table = timings(mmbench, file, "--only", "head=svm", "--only", "modalities=b")
+    table = timings(mmbench_here, file, "--only", "head=svm", "--only", "modalities=b")
     assert set(table["unit"]) == {"encoder", "classifier", "composed", "end-to-end"}
     assert set(table["name"]) == {"identity", "svm"}
 
@@ -163,9 +163,9 @@ def test_only_chooses_the_combination(mmbench: Command) -> None:
         (["matrix.toml", "--only", "had=x"], "--only had=x: unknown column 'had'"),
     ],
 )
-def test_mistakes_are_one_line(arguments: list[str], message: str, mmbench: Command) -> None:
+def test_mistakes_are_one_line(arguments: list[str], message: str, mmbench_here: Command) -> None:
     write_matrix(Path(), MATRIX)
-    done = mmbench("time", *arguments)
+    done = mmbench_here("time", *arguments)
     assert done.returncode == 2
     assert done.stderr.startswith(f"mmbench: {message}")
     assert done.stderr.count("\n") == 1
@@ -209,8 +209,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"rounds": folder / "rounds.json", "saved": saved}
 
 
-def test_a_file_of_all_rounds_becomes_rows(files: dict[str, Path], mmbench: Command) -> None:
-    done = mmbench("import-benchmark", files["rounds"], "--out", "out")
+def test_a_file_of_all_rounds_becomes_rows(files: dict[str, Path], mmbench_here: Command) -> None:
+    done = mmbench_here("import-benchmark", files["rounds"], "--out", "out")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "3 benchmarks are in out/timings.parquet\n"
     table = package.read_timings("out").set_index("name")
@@ -237,9 +237,9 @@ def test_a_file_of_all_rounds_becomes_rows(files: dict[str, Path], mmbench: Comm
 
 
 def test_a_file_without_rounds_has_mean_and_median(
-    files: dict[str, Path], mmbench: Command
+    files: dict[str, Path], mmbench_here: Command
 ) -> None:
-    assert mmbench("import-benchmark", files["saved"], "--out", "out").returncode == 0
+    assert mmbench_here("import-benchmark", files["saved"], "--out", "out").returncode == 0
     table = package.read_timings("out").set_index("name")
     for one in json.loads(files["saved"].read_text())["benchmarks"]:
         if "nap" in one["name"]:
@@ -250,20 +250,20 @@ def test_a_file_without_rounds_has_mean_and_median(
 
 
 def test_importing_twice_replaces_and_a_run_keeps_it(
-    files: dict[str, Path], mmbench: Command
+    files: dict[str, Path], mmbench_here: Command
 ) -> None:
     file = write_matrix(Path(), {**MATRIX, "timing": {"min_repeats": 6, "min_seconds": 0}})
-    assert mmbench("run", file, "--out", "out", "--quiet").returncode == 0
+    assert mmbench_here("run", file, "--out", "out", "--quiet").returncode == 0
     own = package.read_timings("out")
     assert not own.empty
     for source in ("saved", "rounds", "rounds"):
-        assert mmbench("import-benchmark", files[source], "--out", "out").returncode == 0
+        assert mmbench_here("import-benchmark", files[source], "--out", "out").returncode == 0
     table = package.read_timings("out")
     imported = table[table["unit"] == "benchmark"]
     assert len(imported) == 3
     assert imported.loc[imported["name"].str.contains("nap"), "latency_ms_p90"].notna().all()
     pd.testing.assert_frame_equal(table[table["unit"] != "benchmark"], own)
-    assert mmbench("run", file, "--out", "out", "--quiet").returncode == 0
+    assert mmbench_here("run", file, "--out", "out", "--quiet").returncode == 0
     pd.testing.assert_frame_equal(package.read_timings("out"), table)
 
 

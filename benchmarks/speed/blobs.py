@@ -1,4 +1,4 @@
-"""Gaussian blobs as a dataset of two modalities, and encoders that each see them their own way."""
+"""Gaussian blobs as a dataset of modalities, and encoders that each see them their own way."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ class Blobs:
     ----------
     train, test : int
         Samples of each part.
+    modalities : list of str
+        Their names.
     """
 
-    def __init__(self, *, train: int, test: int) -> None:
+    def __init__(
+        self, *, train: int, test: int, modalities: Sequence[str] = ("wide", "narrow")
+    ) -> None:
         n = train + test
-        self.modalities = {"wide": "vector", "narrow": "vector"}
+        self.modalities = dict.fromkeys(modalities, "vector")
         self.classes = [f"class {i}" for i in range(CLASSES)]
         self.labels = np.random.default_rng(0).permutation(np.arange(n) % CLASSES)
         self.ids = [str(i) for i in range(n)]
@@ -74,7 +78,7 @@ class Blob:
 @hookimpl
 def mmbench_register_datasets(register: Callable[..., None]) -> None:
     """Register the blobs."""
-    register("blobs", Blobs, summary="Gaussian blobs of ten classes in two modalities")
+    register("blobs", Blobs, summary="Gaussian blobs of ten classes")
 
 
 @hookimpl

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-SUITES = ("kernels", "texts", "images", "startup")
+SUITES = ("kernels", "decisions", "texts", "images", "startup", "overhead", "cores")
 """Those that measure two sides; seconds alone, as of planning, depend on the machine's load."""
 
 FIGURES = {"ratio": 1, "more_s": -1}

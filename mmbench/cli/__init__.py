@@ -12,6 +12,7 @@ import click
 VERBS = {
     "cache": "list, prune or verify the store of results",
     "check": "put a plugin through the conformance kit",
+    "compare": "is a run worse than another: quality, speed, coverage",
     "env": "show the machine and the versions",
     "import-benchmark": "bring pytest-benchmark's figures into a run's table of timings",
     "list": "show what encoders, fusions, heads, ... there are",

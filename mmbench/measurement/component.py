@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from mmbench import processes
 from mmbench.errors import PluginError, UserError, one_line
 from mmbench.jobs import status_of
 from mmbench.measurement import samples
@@ -44,14 +45,16 @@ def time_component(what: What, settings: Settings) -> dict[str, Any]:
         It cannot be built with such options.
     """
     told = {"unit": what[0], "name": what[1], **settings.columns}
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    with ProcessPoolExecutor(1, mp_context=processes.context()) as process:
         try:
-            return told | process.submit(_timed, what, settings).result()
+            return told | process.submit(_timed, what, settings, dict(os.environ)).result()
         except BrokenProcessPool:
             return {**told, "status": "crashed", "reason": "its process died"}
 
 
-def _timed(what: What, settings: Settings) -> dict[str, Any]:
+def _timed(what: What, settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
+    os.environ.clear()  # the fork server keeps the environment that it was started with
+    os.environ.update(environ)
     try:
         with threadpool_limits(settings.threads):
             return measure(Component(*what), settings)[0]

@@ -7,11 +7,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.config import FROZEN
 from mmbench.results import METRICS
+from mmbench.standings import COMPARABLE, selections
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,6 +180,8 @@ class Answer:
     """How many others reach the same mean as the best."""
     incomplete: int
     """How many were not compared because some of their cells failed."""
+    corrected: Mapping[str, Any] | None
+    """What the best is worth, corrected for its having been chosen (`standings.selections`)."""
 
     @property
     def is_fused(self) -> bool:
@@ -209,7 +213,21 @@ def answer(rows: pd.DataFrame, metric: str) -> Answer:
         len(listed),
         sum(row[metric] == best[metric] for row in listed[1:]) if best else 0,
         len(done) - len(listed),
+        _corrected(rows, best, metric),
     )
+
+
+def _corrected(
+    rows: pd.DataFrame, best: Mapping[str, Any] | None, metric: str
+) -> Mapping[str, Any] | None:
+    """Return the selection that the best combination was the outcome of."""
+    if best is None or not rows.attrs.get("folder"):
+        return None
+    for found in selections(Path(rows.attrs["folder"])):
+        is_alike = all(found[axis] == best[axis] for axis in COMPARABLE)
+        if is_alike and isclose(found["naive"], best[metric], abs_tol=1e-12):
+            return found
+    return None
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,10 @@ def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
     if summary is None:
         summary = summarise(table)
     record = read_record(table)
-    parts = [f"# {_escape(record.name)}", _counts(table)]
+    parts = [f"# {escape(record.name)}", _counts(table)]
     for dataset in dict.fromkeys(summary["dataset"]) if len(summary) else ():
         rows = summary[summary["dataset"] == dataset]
-        parts += [f"## {_escape(dataset)}", _answer(rows, record.metric)]
+        parts += [f"## {escape(dataset)}", _answer(rows, record.metric)]
         parts += [_markdown(compact(rows, record.metric))]
     parts += [_reasons(table, "Failed", FAILED), _reasons(table, "Left out", LEFT_OUT)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -58,15 +58,15 @@ def compact(summary: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     import pandas as pd
 
     best_first = ranked(summary, metric)
-    shown = {axis: best_first[axis].map(_escape) for axis in telling_axes(best_first)}
+    shown = {axis: best_first[axis].map(escape) for axis in telling_axes(best_first)}
     if "tuned" in shown:
-        shown["tuned"] = best_first["tuned"].map(lambda text: _escape("; ".join(options(text))))
+        shown["tuned"] = best_first["tuned"].map(lambda text: escape("; ".join(options(text))))
     if "encoders" in shown:
         named = ["+".join(encoder_names(row).values()) for row in best_first.to_dict("records")]
-        shown["encoders"] = pd.Series(map(_escape, named), best_first.index)
+        shown["encoders"] = pd.Series(map(escape, named), best_first.index)
     for name in shown_metrics(best_first, metric):
         pairs = zip(best_first[name], best_first[f"{name}_std"], strict=True)
-        shown[_escape(name)] = pd.Series([figure(*pair) for pair in pairs], best_first.index)
+        shown[escape(name)] = pd.Series([figure(*pair) for pair in pairs], best_first.index)
     shown["cells"] = best_first["n"].astype(str)
     shown["fit s"] = best_first["fit_s"].map(seconds)
     for name, label in SERVED.items():
@@ -85,22 +85,30 @@ def _answer(rows: pd.DataFrame, metric: str) -> str:
     found = answer(rows, metric)
     if found.best is None:
         return "No cell of this dataset was evaluated."
-    told = f"Best by mean {_escape(metric)}: **{_escape(combination(found.best))}**"
+    told = f"Best by mean {escape(metric)}: **{escape(combination(found.best))}**"
     text = f"{told}, {figure(found.best[metric])}"
     if found.equals:
         text += f" ({found.equals} more reach it)"
     if found.rival is not None:
         what = "single modality" if found.is_fused else "fusion"
-        name = _escape(combination(found.rival))
+        name = escape(combination(found.rival))
         text += f"; best {what}: {name}, {figure(found.rival[metric])}"
-    text += ". (The best of many by test score is an optimistic estimate.)"
+    text += "."
+    if (corrected := found.corrected) is not None:
+        n, estimate, *bounds = (corrected[name] for name in ("n", "estimate", "low", "high"))
+        text += (
+            f" As the best of {n} by test score it is an optimistic estimate; corrected for having "
+            f"chosen among {n}: {figure(estimate)} ({' to '.join(map(figure, bounds))})."
+        )
+    else:
+        text += " (The best of many by test score is an optimistic estimate.)"
     if found.incomplete:
         text += f" Not compared, as some of their cells failed: {found.incomplete} combinations."
     return text
 
 
 def _reasons(table: pd.DataFrame, title: str, statuses: Sequence[str]) -> str:
-    lines = [f"- {r.n} × {r.status}: {_escape(r.reason)}" for r in reasons(table, statuses)]
+    lines = [f"- {r.n} × {r.status}: {escape(r.reason)}" for r in reasons(table, statuses)]
     return "\n".join([f"## {title}", "", *lines]) if lines else ""
 
 
@@ -109,7 +117,7 @@ def _markdown(table: pd.DataFrame) -> str:
     return text
 
 
-def _escape(value: object) -> str:
+def escape(value: object) -> str:
     """Keep a name from breaking a table or from being read as markup."""
     text = " ".join(str(value).split())
     return re.sub(r"[\\|<>`*\[\]]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)

@@ -11,6 +11,7 @@ from copy import copy
 from typing import Any, Self
 
 import numpy as np
+from sklearn import config_context
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.naive_bayes import GaussianNB
@@ -111,7 +112,8 @@ class KernelMachine(SVC):  # type: ignore[misc]
         self._train, self._width = X[order], _width(self.gamma, X)
         machine = SVC(**{**self.get_params(), "kernel": "precomputed"})
         kernel = self._train.gaussian(self._train, self._width)
-        self.precomputed_ = machine.fit(kernel, y[order])
+        with config_context(assume_finite=True):  # as its kernel is
+            self.precomputed_ = machine.fit(kernel, y[order])
         self.classes_ = machine.classes_
         return self
 
@@ -120,7 +122,8 @@ class KernelMachine(SVC):  # type: ignore[misc]
         if self.precomputed_ is None:
             return np.asarray(super().decision_function(X))
         kernel = X.gaussian(self._train, self._width)
-        return np.asarray(self.precomputed_.decision_function(kernel))
+        with config_context(assume_finite=True):
+            return np.asarray(self.precomputed_.decision_function(kernel))
 
 
 def _width(gamma: Any, X: Distances) -> float:

@@ -1,0 +1,1 @@
+"""Simulations that hold mmbench's statistics to what they claim."""
