@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmbench.measurement.table import read_timings
     from mmbench.planning import make_plan as plan
     from mmbench.results import TIMING_COLUMNS, read_results, summarise
+    from mmbench.robustness import robustness
     from mmbench.sequences import Sequences
     from mmbench.splits import derive_seed, folds
     from mmbench.stages import stage
@@ -32,6 +33,7 @@ _FACE = {
     "read_timings": "mmbench.measurement.table:read_timings",
     "register": "mmbench.catalogue:register",
     "rgb": "mmbench.images:rgb",
+    "robustness": "mmbench.robustness:robustness",
     "run": "mmbench.execution:run",
     "stage": "mmbench.stages:stage",
     "summarise": "mmbench.results:summarise",
@@ -50,6 +52,7 @@ __all__ = [
     "read_timings",
     "register",
     "rgb",
+    "robustness",
     "run",
     "stage",
     "summarise",

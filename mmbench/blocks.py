@@ -142,17 +142,21 @@ class Missing(Strict):
 
 
 class CorruptionBlock(Strict):
-    """``[corruption]``: test items made worse, and where asked those trained on."""
+    """``[corruption]``: test items made worse or mixed up, and where asked those trained on."""
 
     missing: Literal["all"] | Annotated[list[Missing], BeforeValidator(as_list)] = []
     noise: dict[str, Literal["all"] | Names] = {}
     strengths: Annotated[
         list[Annotated[int, Field(ge=1, le=5)]], BeforeValidator(as_list), Field(min_length=1)
     ] = [1, 2, 3, 4, 5]
+    permuted: Literal["all"] | Names = []
+    additive: bool = False
     training: Annotated[list[bool], BeforeValidator(as_list), Field(min_length=1)] = [False]
 
     @model_validator(mode="after")
     def _corrupts(self) -> Self:
-        if not self.missing and not self.noise:
-            raise ValueError("nothing to corrupt; give missing = ... or [corruption.noise]")
+        if not (self.missing or self.noise or self.permuted or self.additive):
+            raise ValueError(
+                "nothing to corrupt; give missing, permuted, additive or [corruption.noise]"
+            )
         return self

@@ -72,7 +72,6 @@ class Fits(Measures):
         self._made: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
         self._measured: dict[tuple[Any, ...], tuple[dict[str, Any], list[str]]] = {}
         self._keys: dict[tuple[Any, ...], str] = {}
-        self._closures: dict[str, dict[str, Any]] = {}
 
     # --- steps ---------------------------------------------------------------------------------
 

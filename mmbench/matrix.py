@@ -12,7 +12,7 @@ from mmbench.cells import Cell
 from mmbench.choices import NONE, Choice, choices
 from mmbench.config import FROZEN, EncoderUse, Source
 from mmbench.contracts import KINDS
-from mmbench.corruption.model import Corruption, corruptions
+from mmbench.corruption.model import ADDITIVE, Corruption, corruptions
 from mmbench.data import Samples
 from mmbench.errors import UserError, did_you_mean
 from mmbench.searchspace import SearchSpace, check_tuning
@@ -240,15 +240,29 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
         return f"fusion {cell.fusion.name!r} takes sequences, which are not aligned"
     if cell.trains_encoders and (reason := _frozen_only(cell)):
         return reason
-    if cell.corruption is not None and cell.corruption.takes_away:
-        if cell.corruption.leaves_nothing(cell.modalities):
-            return "the corruption leaves none of its modalities"
-        if cell.missing == "skip":
-            return "missing = 'skip' leaves out the samples that the corruption is of"
+    if cell.corruption is not None and (reason := _not_corrupted(cell, cell.corruption)):
+        return reason
     axes = cell.axes if excluded else {}
     for index, rule in enumerate(excluded):
         if all(str(axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
+    return ""
+
+
+def _not_corrupted(cell: Cell, corruption: Corruption) -> str:
+    """Say why a cell is not tried under a corruption; nothing where it is."""
+    if corruption.leaves_nothing(cell.modalities):
+        return "the corruption leaves none of its modalities"
+    if corruption.takes_away and cell.missing == "skip":
+        return "missing = 'skip' leaves out the samples that the corruption is of"
+    if corruption.name != ADDITIVE:
+        return ""
+    if len(cell.modalities) != 2:
+        return "the additive projection is of two modalities"
+    if cell.trains_encoders:
+        return "the additive projection is of embeddings that stay as they are"
+    if cell.missing == "drop-modality":
+        return "the additive projection needs both modalities of each sample"
     return ""
 
 

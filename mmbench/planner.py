@@ -15,6 +15,7 @@ import numpy as np
 from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
+from mmbench.corruption.model import ADDITIVE
 from mmbench.data import Samples
 from mmbench.errors import TooFewSamplesError
 from mmbench.fits import Chain
@@ -73,8 +74,11 @@ class Planner(Predictions):
             Too few samples are left to train or test on.
         """
         rows = self._rows_of(cell, samples)
+        projected = cell.corruption is not None and cell.corruption.name == ADDITIVE
         if cell.level == "decision":
             final = self._decide(cell, rows)
+            if projected:
+                final = self.corrupted(final, cell, cell.modalities, rows)
         else:
             head = None if cell.level == "joint" else cell.head
             fit = self.fit(self._chain(cell), head, rows)
@@ -137,7 +141,7 @@ class Planner(Predictions):
                 where = np.flatnonzero(np.isin(rows.test, left.test))
                 tested[modality] = parts[modality] | {"test": self.graph.array(where)}
             fit = self.fit(chain, head, having)
-            probabilities[modality] = self.corrupted(fit, cell, (modality,), left)
+            probabilities[modality] = self._after(fit, cell, modality, left)
             if fusion.entry.trained or cell.tuning is not None:
                 candidates = self.candidates(chain, head)
                 held_out[modality] = self.cross_fit(
@@ -177,6 +181,12 @@ class Planner(Predictions):
         label = f"decide {cell.dataset} with {fusion.name}"
         inputs = [*probabilities.values(), *given.values()]
         return self.add_tuned("decide", label, inputs, spec, variants, tuned)
+
+    def _after(self, fit: str, cell: Cell, modality: str, rows: Rows) -> str:
+        """Return what one modality's head makes of the test part as a corruption leaves it."""
+        if cell.corruption is not None and cell.corruption.name == ADDITIVE:
+            return fit  # of the decision, not of the heads
+        return self.corrupted(fit, cell, (modality,), rows)
 
     def _keeping(self, modality: str, rows: Rows, cell: Cell) -> Rows:
         """Return the rows that have a modality still as a cell's corruption leaves it."""

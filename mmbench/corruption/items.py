@@ -35,6 +35,17 @@ def lost(corruption: Corruption, ids: Iterable[str], seed: int) -> np.ndarray:
     )  # fmt: skip
 
 
+def partners(ids: Sequence[str], modality: str, seed: int) -> np.ndarray:
+    """Return for each sample the position of the one whose item it has under a permutation.
+
+    The next in an order drawn from the seed and the ids: no sample keeps its own, if there are two.
+    """
+    order = np.argsort([_rng(seed, i, modality, "permuted").random() for i in ids], kind="stable")
+    partner = np.empty(len(order), dtype=np.int64)
+    partner[order] = np.roll(order, -1)
+    return partner
+
+
 def open_items(
     source: Mapping[str, Any],
     modality: str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from mmbench.config import Source
 
 MISSING = "missing"
+PERMUTED = "permuted"
+ADDITIVE = "additive"
 ALL = "all"
+
+
+_WRITTEN = re.compile(
+    r"(?:missing (.+?)(?: (0\.\d+|\d\.?\d*e-\d+))?|(.+) permuted|(additive) projection"
+    r"|(.+) ([a-z-]+) ([1-5]))( \(training too\))?",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -26,13 +36,15 @@ class Corruption:
     Attributes
     ----------
     name : str
-        ``"missing"``, or a key of `mmbench.corruption.noise.NOISES` for the modality's kind.
+        ``"missing"``; ``"permuted"``, where each test sample has another's item of the modality;
+        ``"additive"``, the additive projection of what a cell predicts; or a key of
+        `mmbench.corruption.noise.NOISES` for the modality's kind.
     modalities : tuple of str
-        What it does that to; of noise, one.
+        What it does that to; of noise and what is permuted, one.
     level : float
         The strength of noise, 1 to 5; of what is missing, the share of samples that lose it.
     kind : str
-        The kind of items; "" for what is missing.
+        The kind of items; "" where it is not noise.
     training : bool
         Whether the training and validation parts are corrupted, too.
     """
@@ -45,11 +57,45 @@ class Corruption:
 
     def __str__(self) -> str:
         """Return what the table's column ``corruption`` says."""
-        where = "+".join(self.modalities)
-        told = f"{where} {self.name} {self.level:g}"
-        if self.name == MISSING:
-            told = f"missing {where}" + (f" {self.level:g}" if self.level < 1 else "")
+        told = self.family
+        if self.is_noise or (self.takes_away and self.level < 1):
+            told += f" {self.level:g}"
         return told + (" (training too)" if self.training else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Corruption:
+        """Return what a table's column says; without the kind of items, which it does not.
+
+        Raises
+        ------
+        ValueError
+            It is no corruption.
+        """
+        found = _WRITTEN.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no corruption")
+        where, rate, permuted, additive, modality, name, strength, training = found.groups()
+        if permuted is not None:
+            return cls(PERMUTED, (permuted,), 1.0)
+        if additive is not None:
+            return cls(ADDITIVE, (), 1.0)
+        if where is not None:
+            lost = tuple(where.split("+"))
+            return cls(MISSING, lost, float(rate or 1), training=bool(training))
+        return cls(name, (modality,), float(strength), training=bool(training))
+
+    @property
+    def family(self) -> str:
+        """What it is at all its strengths or rates."""
+        where = "+".join(self.modalities)
+        if self.name == ADDITIVE:
+            return "additive projection"
+        return f"missing {where}" if self.takes_away else f"{where} {self.name}"
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether items are made worse one by one."""
+        return self.name not in (MISSING, PERMUTED, ADDITIVE)
 
     @property
     def takes_away(self) -> bool:
@@ -59,7 +105,9 @@ class Corruption:
     @cached_property
     def drawn(self) -> bool:
         """Whether what it does depends on the seed."""
-        return self.level < 1 if self.takes_away else NOISES[self.kind][self.name].drawn
+        if self.is_noise:
+            return NOISES[self.kind][self.name].drawn
+        return self.name == PERMUTED or (self.takes_away and self.level < 1)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -118,6 +166,10 @@ def corruptions(
             Corruption(MISSING, lost, rate, training=training)
             for lost, rate in _lost(block.missing, encoded)
         ]
+    permuted = encoded if block.permuted == ALL else block.permuted
+    made += [Corruption(PERMUTED, (m,), 1.0) for m in encoded if m in permuted]
+    if block.additive:
+        made.append(Corruption(ADDITIVE, tuple(encoded), 1.0))
     return [None, *dict.fromkeys(made)]
 
 
@@ -167,6 +219,12 @@ def check_corruption(source: Source, datasets: Sequence[Mapping[str, str]]) -> N
             raise UserError(
                 f"{source.label}: {_noise(key)}: no dataset has a modality or a kind {key!r}"
                 f"{did_you_mean(key, modalities | kinds)}"
+            )
+    for modality in () if isinstance(block.permuted, str) else block.permuted:
+        if modality not in modalities:
+            raise UserError(
+                f"{source.label}: corruption.permuted: no dataset has a modality {modality!r}"
+                f"{did_you_mean(modality, modalities)}"
             )
     for index, entry in enumerate(() if isinstance(block.missing, str) else block.missing):
         for modality in entry.modality:
