@@ -56,13 +56,17 @@ def robustness(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     UserError
         No cell is corrupted, or there is no such metric.
     """
-    import pandas as pd
-
     if metric not in table:
         raise UserError(f"there is no metric {metric!r}")
     if not (table["corruption"] != "").any():
         raise UserError("no cell is corrupted: the matrix file has no [corruption]")
-    summary = summarise(table)
+    return of_summary(summarise(table), metric)
+
+
+def of_summary(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the same from what `summarise` returns."""
+    import pandas as pd
+
     encoders = [name for name in summary.columns if name.startswith("encoder_")]
     axes = [key for key in [*KEYS[:3], *encoders, *KEYS[3:]] if key != "corruption"]
     unique = [key for key in axes if key != "missing"]
