@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from mmbench.analysis.groups import by_group
+    from mmbench.analysis.modalities import contributions, diversity
     from mmbench.catalogue import register
     from mmbench.distances import Distances
     from mmbench.execution import run
@@ -25,7 +27,10 @@ _FACE = {
     "Distances": "mmbench.distances:Distances",
     "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
+    "by_group": "mmbench.analysis.groups:by_group",
+    "contributions": "mmbench.analysis.modalities:contributions",
     "derive_seed": "mmbench.splits:derive_seed",
+    "diversity": "mmbench.analysis.modalities:diversity",
     "folds": "mmbench.splits:folds",
     "plan": "mmbench.planning:make_plan",
     "progress": "mmbench.workshop:progress",
@@ -43,7 +48,10 @@ __all__ = [
     "TIMING_COLUMNS",
     "Distances",
     "Sequences",
+    "by_group",
+    "contributions",
     "derive_seed",
+    "diversity",
     "folds",
     "hookimpl",
     "plan",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mmbench.contracts import KINDS, Dataset
 from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.options import build, signature
 from mmbench.splits import subsample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_SHOWN = 3
 """Samples that are named for each modality that they lack."""
@@ -58,6 +61,7 @@ class Samples:
     split: np.ndarray | None
     folds: np.ndarray | None
     rows: np.ndarray
+    attributes: pd.DataFrame | None = None
     limit: int | None = None
     _missing: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -251,7 +255,21 @@ def _checked(spec: DatasetSpec, dataset: Dataset) -> Samples:
         split=_column(spec, dataset, "split", len(ids)),
         folds=_column(spec, dataset, "folds", len(ids)),
         rows=np.arange(len(ids)),
+        attributes=_attributes(spec, dataset, len(ids)),
     )
+
+
+def _attributes(spec: DatasetSpec, dataset: Dataset, n: int) -> pd.DataFrame | None:
+    table = getattr(dataset, "attributes", None)
+    if table is None:
+        return None
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise UserError(f"dataset {spec.name!r}: attributes are {type(table).__name__}, no table")
+    if len(table) != n:
+        raise UserError(f"dataset {spec.name!r}: attributes of {len(table)} samples, {n} expected")
+    return table.reset_index(drop=True)
 
 
 def _column(spec: DatasetSpec, dataset: Dataset, name: str, n: int) -> np.ndarray | None:
@@ -290,6 +308,7 @@ def _limited(samples: Samples, limit: int) -> Samples:
         split=take(samples.split),
         folds=take(samples.folds),
         rows=rows,
+        attributes=None if samples.attributes is None else samples.attributes.iloc[rows],
         limit=limit,
     )
 
