@@ -9,7 +9,8 @@ from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from mmbench.analysis.groups import by_group
-    from mmbench.analysis.modalities import contributions, diversity
+    from mmbench.analysis.modalities import contributions, diversity, levels
+    from mmbench.analysis.samples import calibration, confusion, hardest
     from mmbench.catalogue import register
     from mmbench.distances import Distances
     from mmbench.execution import run
@@ -28,10 +29,14 @@ _FACE = {
     "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
     "by_group": "mmbench.analysis.groups:by_group",
+    "calibration": "mmbench.analysis.samples:calibration",
+    "confusion": "mmbench.analysis.samples:confusion",
     "contributions": "mmbench.analysis.modalities:contributions",
     "derive_seed": "mmbench.splits:derive_seed",
     "diversity": "mmbench.analysis.modalities:diversity",
     "folds": "mmbench.splits:folds",
+    "hardest": "mmbench.analysis.samples:hardest",
+    "levels": "mmbench.analysis.modalities:levels",
     "plan": "mmbench.planning:make_plan",
     "progress": "mmbench.workshop:progress",
     "read_results": "mmbench.results:read_results",
@@ -49,11 +54,15 @@ __all__ = [
     "Distances",
     "Sequences",
     "by_group",
+    "calibration",
+    "confusion",
     "contributions",
     "derive_seed",
     "diversity",
     "folds",
+    "hardest",
     "hookimpl",
+    "levels",
     "plan",
     "progress",
     "read_results",

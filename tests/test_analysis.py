@@ -83,7 +83,9 @@ def test_by_group(run: Run) -> None:
 
 def test_attributes_that_are_not_there(run: Run) -> None:
     table = run(fusions=["concat"])
-    with pytest.raises(UserError, match="no attribute 'celar': its datasets have cellar.*'cellar'"):
+    with pytest.raises(
+        UserError, match=r"no attribute 'celar': its datasets have cellar.*'cellar'"
+    ):
         mmbench.by_group(table, "celar")
     with pytest.raises(UserError, match="no metric 'acuracy'"):
         mmbench.by_group(table, "cellar", "acuracy")
@@ -167,3 +169,67 @@ def test_where_modalities_disagree(run: Run) -> None:
     expected = pd.DataFrame(told).mean()
     row = found.iloc[1]
     np.testing.assert_allclose(row[expected.index].astype(float), expected)
+
+
+def test_what_is_taken_for_what_and_how_surely(run: Run) -> None:
+    table = run(seeds=[0, 1], fusions=["concat"])
+    told = pd.concat(
+        predictions(table, fusion="concat", modalities="acid+phenol+colour", seed=seed)
+        for seed in (0, 1)
+    )
+    counted = mmbench.confusion(table)
+    rows = counted[counted["modalities"] == "acid+phenol+colour"]
+    by_hand = pd.crosstab(told["truth"], told["predicted"])
+    ours = rows.pivot(index="truth", columns="predicted", values="n").fillna(0)
+    pd.testing.assert_frame_equal(ours, by_hand, check_dtype=False, check_names=False)
+    np.testing.assert_allclose(rows.groupby("truth")["share"].sum(), 1)
+
+    curve = mmbench.calibration(table)
+    rows = curve[curve["modalities"] == "acid+phenol+colour"]
+    values = told.filter(like="p_").to_numpy()
+    assert rows["n"].sum() == len(told)
+    error = (rows["n"] / rows["n"].sum() * (rows["confidence"] - rows["accuracy"]).abs()).sum()
+    sure, right = values.max(axis=1), (told["truth"] == told["predicted"]).to_numpy()
+    edges = np.digitize(sure, np.linspace(0, 1, 16)[1:-1], right=True)
+    expected = sum(
+        (edges == b).mean() * abs(sure[edges == b].mean() - right[edges == b].mean())
+        for b in np.unique(edges)
+    )
+    assert error == pytest.approx(expected)
+
+
+def test_swapped_labels_are_found(manifest: Callable, run: Run) -> None:
+    frame = wine()
+    swapped = [3, 70, 90, 140, 170]
+    names = sorted(set(frame["label"]))
+    frame.loc[swapped, "label"] = [names[(names.index(frame["label"][i]) + 1) % 3] for i in swapped]
+    found = mmbench.hardest(run(datasets=[manifest(frame)], heads=["logistic-regression"]))
+    assert list(found["probability"]) == sorted(found["probability"])
+    assert set(found["id"][:5]) == {str(i) for i in swapped}
+    errors = set(found.loc[found["label_error"], "id"])
+    assert {str(i) for i in swapped} <= errors
+    assert len(errors) < 15
+    told = found.set_index("id")
+    for i in swapped:
+        assert told.loc[str(i), "taken_for"] != told.loc[str(i), "truth"]
+        assert told.loc[str(i), "wrong"] > 0.5
+
+
+def test_feature_level_against_decision_level(run: Run) -> None:
+    table = run(
+        fusions=["concat", "product", "mean-probability", "vote", "max-rule"], subsets=[
+            ["acid", "colour"]
+        ], seeds=[0, 1], exclude=[{"fusion": "product"}],
+    )  # fmt: skip
+    found = mmbench.levels(table)
+    assert len(found) == 1
+    row = found.iloc[0]
+    pooled = {}
+    for fusion in ("concat", "mean-probability", "vote", "max-rule"):
+        told = pd.concat(predictions(table, fusion=fusion, seed=s) for s in (0, 1))
+        pooled[fusion] = (told["truth"] == told["predicted"]).mean()
+    decision = np.mean([pooled[f] for f in ("mean-probability", "vote", "max-rule")])
+    assert (row["feature"], row["decision"]) == pytest.approx((pooled["concat"], decision))
+    assert row["difference"] == pytest.approx(pooled["concat"] - decision)
+    assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    assert 0 <= row["p"] <= 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.analysis.reading import Combination, Reader, figure
-from mmbench.evidence import Evidence, Predictions
+from mmbench.evidence import Evidence, Predictions, stacked
 from mmbench.metrics import predict
 from mmbench.results import KEYS
 from mmbench.statistics.intervals import percentile
@@ -245,3 +245,67 @@ def _agreement(truth: np.ndarray, a: np.ndarray, b: np.ndarray) -> dict[str, flo
         "oracle": float((right_a | right_b).mean()),
         "q": (together - apart) / (together + apart) if together + apart else math.nan,
     }
+
+
+def levels(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
+    """Compare feature-level with decision-level fusions on the same samples.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of cells, from `mmbench.run` or `mmbench.read_results`.
+    metric : str
+        One of its metrics.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per dataset, corruption, training size, modalities, encoders and head that have both:
+        ``feature`` and ``decision``, the metric's mean over the fusions of that level;
+        ``difference`` (feature less decision) with its 95 % bootstrap interval ``difference_low``
+        and ``difference_high``, and the two-sided ``p`` of its being 0 (Student's t with the spread
+        of the paired draws). It is of all fusions listed, not of the best of each level, which would
+        be picked by the same samples.
+
+    Raises
+    ------
+    UserError
+        There is no such metric.
+    """
+    import pandas as pd
+    from scipy.special import stdtr
+
+    reader = Reader(table, metric)
+    axes = ["dataset", "corruption", "train_size", "missing", "modalities", "encoders", "head"]
+    groups: dict[tuple[Any, ...], dict[str, list[Evidence]]] = {}
+    for combination in reader.combinations():
+        row = combination.row
+        if row["level"] not in ("feature", "decision"):
+            continue
+        encoded, _ = _split(row)
+        same = (*(row[axis] for axis in axes), encoded, _head(row))
+        found = reader.evidence(combination.parts)
+        groups.setdefault(same, {}).setdefault(row["level"], []).append(found)
+    rows = []
+    for same, by_level in groups.items():
+        every = [each for of_level in by_level.values() for each in of_level]
+        if len(by_level) < 2 or len({each.samples.name for each in every}) > 1:
+            continue
+        mean = {
+            level: stacked([each.drawn for each in of_level]).mean(axis=0)
+            for level, of_level in by_level.items()
+        }
+        draws = min(map(len, mean.values()))
+        apart = mean["feature"][:draws] - mean["decision"][:draws]
+        freedom, spread = every[0].samples.degrees, float(np.nanstd(apart[1:]))
+        low, high = percentile(apart[1:], freedom)
+        p = 2 * float(stdtr(freedom, -abs(apart[0]) / spread)) if spread else 1.0
+        told = {level: float(values[0]) for level, values in mean.items()}
+        told |= {"difference": float(apart[0]), "difference_low": low, "difference_high": high}
+        rows.append({**dict(zip(axes, same, strict=False)), **told, "p": p})
+    names = ["feature", "decision", "difference", "difference_low", "difference_high", "p"]
+    return pd.DataFrame(rows, columns=[*axes, *names])
+
+
+def _head(row: Mapping[str, Any]) -> str:
+    return json.dumps(json.loads(row["params"] or "{}").get("head"))

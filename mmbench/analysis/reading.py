@@ -39,6 +39,14 @@ class Combination:
         """Its predictions by seed, folds together."""
         return [Predictions.read(of_seed) for of_seed in self.files]
 
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the probabilities' columns."""
+        import pyarrow.parquet as pq
+
+        names = pq.read_schema(self.files[0][0]).names
+        return [name.removeprefix("p_") for name in names if name.startswith("p_")]
+
 
 @dataclass
 class Reader:
