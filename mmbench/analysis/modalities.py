@@ -264,8 +264,8 @@ def levels(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
         ``feature`` and ``decision``, the metric's mean over the fusions of that level;
         ``difference`` (feature less decision) with its 95 % bootstrap interval ``difference_low``
         and ``difference_high``, and the two-sided ``p`` of its being 0 (Student's t with the spread
-        of the paired draws). It is of all fusions listed, not of the best of each level, which would
-        be picked by the same samples.
+        of the paired draws). It is of all fusions listed, not of the best of each level, which
+        would be picked by the same samples.
 
     Raises
     ------

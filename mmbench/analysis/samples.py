@@ -1,4 +1,4 @@
-"""Figures by sample and by class: what is hard, what is taken for what, whose label may be wrong."""
+"""Figures by sample and by class: what is hard, and what is taken for what."""
 
 from __future__ import annotations
 
