@@ -61,7 +61,6 @@ class Samples:
     split: np.ndarray | None
     folds: np.ndarray | None
     rows: np.ndarray
-    attributes: pd.DataFrame | None = None
     limit: int | None = None
     _missing: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -86,6 +85,25 @@ class Samples:
                 else np.asarray(known, dtype=bool)[self.rows]
             )
         return self._missing[modality]
+
+    @cached_property
+    def attributes(self) -> pd.DataFrame | None:
+        """What results may be told apart by, a row per sample; None where there is nothing.
+
+        Raises `UserError` where the dataset gives something else.
+        """
+        table = getattr(self.dataset, "attributes", None)
+        if table is None:
+            return None
+        import pandas as pd
+
+        if not isinstance(table, pd.DataFrame):
+            kind = type(table).__name__
+            raise UserError(f"dataset {self.name!r}: attributes of type {kind}, not DataFrame")
+        n = len(self.dataset.ids)
+        if len(table) != n:
+            raise UserError(f"dataset {self.name!r}: attributes of {len(table)} samples, not {n}")
+        return table.iloc[self.rows]
 
     def describe(self) -> dict[str, Any]:
         """Return what ``mmbench plan`` says of the data."""
@@ -255,21 +273,7 @@ def _checked(spec: DatasetSpec, dataset: Dataset) -> Samples:
         split=_column(spec, dataset, "split", len(ids)),
         folds=_column(spec, dataset, "folds", len(ids)),
         rows=np.arange(len(ids)),
-        attributes=_attributes(spec, dataset, len(ids)),
     )
-
-
-def _attributes(spec: DatasetSpec, dataset: Dataset, n: int) -> pd.DataFrame | None:
-    table = getattr(dataset, "attributes", None)
-    if table is None:
-        return None
-    import pandas as pd
-
-    if not isinstance(table, pd.DataFrame):
-        raise UserError(f"dataset {spec.name!r}: attributes are {type(table).__name__}, no table")
-    if len(table) != n:
-        raise UserError(f"dataset {spec.name!r}: attributes of {len(table)} samples, {n} expected")
-    return table.reset_index(drop=True)
 
 
 def _column(spec: DatasetSpec, dataset: Dataset, name: str, n: int) -> np.ndarray | None:
@@ -308,7 +312,6 @@ def _limited(samples: Samples, limit: int) -> Samples:
         split=take(samples.split),
         folds=take(samples.folds),
         rows=rows,
-        attributes=None if samples.attributes is None else samples.attributes.iloc[rows],
         limit=limit,
     )
 
