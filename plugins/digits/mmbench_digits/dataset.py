@@ -73,7 +73,7 @@ class Digits:
     phrases : list of str
         Each sample's phrase before typing errors.
     attributes : pandas.DataFrame
-        ``written`` and ``spoken``: the languages of each sample's phrase and voice.
+        ``language``, that of each sample's voice, and ``written``, as a numeral or a word.
     voices : list of str
         The voice that speaks each sample: language and variant, ``"en-us-f1"``.
 
@@ -136,13 +136,13 @@ class Digits:
 
     @cached_property
     def attributes(self) -> pd.DataFrame:
-        """The languages of each sample's phrase and voice, as codes (``"en-us"``)."""
+        """What tells samples apart besides the digit: how it is written and who speaks."""
         import pandas as pd
 
         return pd.DataFrame(
             {
-                "written": [phrase.language for phrase in self._phrases],
-                "spoken": [clip.language for clip in self._clips],
+                "language": [clip.language for clip in self._clips],
+                "written": ["numeral" if p.numeral else "word" for p in self._phrases],
             }
         )
 
