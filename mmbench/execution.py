@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.analysis.groups import write_attributes
 from mmbench.cells import Cell
 from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
@@ -258,7 +257,7 @@ class _Execution:
         }
         run.out.write_json("environment.json", record)
         run.out.write_text("matrix.toml", _resolved(plan))
-        write_attributes(run.out.path, plan.samples.values())
+        run.out.write_attributes(plan.samples.values())
         run.out.write_json("metrics.json", {m.name: m.params for m in plan.metrics})
         return run.out.journal()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,38 +9,10 @@ import numpy as np
 
 from mmbench.analysis.reading import Reader, figure
 from mmbench.errors import UserError, did_you_mean
+from mmbench.folder import ATTRIBUTES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from mmbench.data import Samples
-
-ATTRIBUTES = "attributes.parquet"
-"""In a run's folder: ``dataset``, ``id``, ``attribute`` and ``value`` of each sample."""
-
-
-def write_attributes(folder: Path, datasets: Iterable[Samples]) -> None:
-    """Write the attributes of a run's samples; remove what an earlier run has left."""
-    import pandas as pd
-
-    tables = [
-        samples.attributes.map(_text)
-        .set_axis(pd.Index(samples.ids, name="id"))
-        .melt(var_name="attribute", value_name="value", ignore_index=False)
-        .reset_index()
-        .assign(dataset=samples.name)
-        for samples in datasets
-        if samples.attributes is not None
-    ]
-    file = folder / ATTRIBUTES
-    if tables:
-        pd.concat(tables).to_parquet(file, index=False)
-    else:
-        file.unlink(missing_ok=True)
-
-
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
 
 
 def by_group(table: pd.DataFrame, attribute: str, metric: str = "accuracy") -> pd.DataFrame:
