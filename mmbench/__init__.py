@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from mmbench.analysis.groups import by_group
+    from mmbench.analysis.modalities import contributions, diversity, levels
+    from mmbench.analysis.robustness import robustness
+    from mmbench.analysis.samples import calibration, confusion, hardest
     from mmbench.catalogue import register
     from mmbench.comparison.runs import compare
     from mmbench.distances import Distances
@@ -25,15 +29,23 @@ _FACE = {
     "Distances": "mmbench.distances:Distances",
     "Sequences": "mmbench.sequences:Sequences",
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
+    "by_group": "mmbench.analysis.groups:by_group",
+    "calibration": "mmbench.analysis.samples:calibration",
     "compare": "mmbench.comparison.runs:compare",
+    "confusion": "mmbench.analysis.samples:confusion",
+    "contributions": "mmbench.analysis.modalities:contributions",
     "derive_seed": "mmbench.splits:derive_seed",
+    "diversity": "mmbench.analysis.modalities:diversity",
     "folds": "mmbench.splits:folds",
+    "hardest": "mmbench.analysis.samples:hardest",
+    "levels": "mmbench.analysis.modalities:levels",
     "plan": "mmbench.planning:make_plan",
     "progress": "mmbench.workshop:progress",
     "read_results": "mmbench.results:read_results",
     "read_timings": "mmbench.measurement.table:read_timings",
     "register": "mmbench.catalogue:register",
     "rgb": "mmbench.images:rgb",
+    "robustness": "mmbench.analysis.robustness:robustness",
     "run": "mmbench.execution:run",
     "stage": "mmbench.stages:stage",
     "summarise": "mmbench.results:summarise",
@@ -43,16 +55,24 @@ __all__ = [
     "TIMING_COLUMNS",
     "Distances",
     "Sequences",
+    "by_group",
+    "calibration",
     "compare",
+    "confusion",
+    "contributions",
     "derive_seed",
+    "diversity",
     "folds",
+    "hardest",
     "hookimpl",
+    "levels",
     "plan",
     "progress",
     "read_results",
     "read_timings",
     "register",
     "rgb",
+    "robustness",
     "run",
     "stage",
     "summarise",

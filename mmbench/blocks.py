@@ -1,4 +1,4 @@
-"""The matrix file's tables: ``[split]``, ``[tuning]`` and ``[timing]``."""
+"""The matrix file's tables: ``[split]``, ``[tuning]``, ``[corruption]`` and ``[timing]``."""
 
 from __future__ import annotations
 
@@ -127,4 +127,36 @@ class TuningBlock(Strict):
                         raise ValueError(
                             f"{sort}.{name}.{option} has no steps, which method = 'grid' needs"
                         )
+        return self
+
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Names = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
+
+
+class Missing(Strict):
+    """A modality that samples lose, and the share of samples that do."""
+
+    modality: Names
+    rate: Annotated[list[Share], BeforeValidator(as_list), Field(min_length=1)] = [1.0]
+
+
+class CorruptionBlock(Strict):
+    """``[corruption]``: test items made worse or mixed up, and where asked those trained on."""
+
+    missing: Literal["all"] | Annotated[list[Missing], BeforeValidator(as_list)] = []
+    noise: dict[str, Literal["all"] | Names] = {}
+    strengths: Annotated[
+        list[Annotated[int, Field(ge=1, le=5)]], BeforeValidator(as_list), Field(min_length=1)
+    ] = [1, 2, 3, 4, 5]
+    permuted: Literal["all"] | Names = []
+    additive: bool = False
+    training: Annotated[list[bool], BeforeValidator(as_list), Field(min_length=1)] = [False]
+
+    @model_validator(mode="after")
+    def _corrupts(self) -> Self:
+        if not (self.missing or self.noise or self.permuted or self.additive):
+            raise ValueError(
+                "nothing to corrupt; give missing, permuted, additive or [corruption.noise]"
+            )
         return self

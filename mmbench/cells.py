@@ -9,6 +9,7 @@ from typing import Any
 
 from mmbench.choices import Choice
 from mmbench.config import FROZEN
+from mmbench.corruption.model import Corruption
 from mmbench.options import canonical
 from mmbench.searchspace import SearchSpace
 from mmbench.splits import Part
@@ -76,6 +77,9 @@ class Cell:
     tuning: SearchSpace | None = None
     finetune: str = ""
     """How a joint fusion trains encoders: frozen, lora or full; empty for other levels."""
+    train_size: float = 1.0
+    """The share of the training part that is used; `part` has been cut to it."""
+    corruption: Corruption | None = None
     id: str = field(init=False)
     """Hash of names and options of all axes, split scheme, folds and limit."""
 
@@ -115,13 +119,22 @@ class Cell:
     @property
     def setting(self) -> tuple[Any, ...]:
         """What its jobs depend on besides its plugins and its rows."""
-        return self.missing, self.seed, self.part.fold, self.tuning, self.finetune
+        return (
+            self.missing, self.seed, self.part.fold, self.tuning, self.finetune, self.trained_on
+        )  # fmt: skip
+
+    @property
+    def trained_on(self) -> Corruption | None:
+        """How the items are corrupted that its plugins are fitted to."""
+        return self.corruption if self.corruption and self.corruption.training else None
 
     def _hashed(self) -> str:
         named = _named(self.dataset, self.plugins, self.missing, self.scheme)
         tuned = "" if self.tuning is None else f", {canonical(self.tuning.identity)}"
         trained = f", {canonical({'finetune': self.finetune})}" if self.trains_encoders else ""
-        axes = f"[{named}, {self.seed}, {self.part.fold}{tuned}{trained}]"
+        cut = f", {canonical({'train_size': self.train_size})}" if self.train_size < 1 else ""
+        worse = f", {canonical({'corruption': str(self.corruption)})}" if self.corruption else ""
+        axes = f"[{named}, {self.seed}, {self.part.fold}{tuned}{trained}{cut}{worse}]"
         return hashlib.sha256(axes.encode()).hexdigest()[:16]
 
     @property
@@ -143,8 +156,8 @@ class Cell:
             "params": self.params,
             "finetune": self.finetune,
             "missing": self.missing,
-            "corruption": "",
-            "train_size": "",
+            "corruption": str(self.corruption or ""),
+            "train_size": f"{self.train_size:g}" if self.train_size < 1 else "",
             "seed": self.seed,
             "fold": self.part.fold,
         }

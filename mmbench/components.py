@@ -14,10 +14,17 @@ import numpy as np
 from mmbench import splits
 from mmbench.cells import Cell
 from mmbench.choices import Choice
+from mmbench.corruption.items import lost
+from mmbench.corruption.model import Corruption
 from mmbench.data import Samples
 from mmbench.graph import JobGraph, Shared
 from mmbench.options import canonical
 from mmbench.splits import derive_seed
+
+
+def drawn_by(noise: Corruption, seed: int) -> dict[str, Any]:
+    """Return what a worker makes noise from; without the seed where it draws nothing."""
+    return {**noise.spec, "seed": seed if noise.drawn else 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +73,7 @@ class Components:
         self._labels: dict[tuple[Samples, int], tuple[np.ndarray, str]] = {}
         self._groups: dict[Rows, str] = {}
         self._embeds: dict[tuple[Any, ...], str] = {}
+        self._lost: dict[tuple[Any, ...], np.ndarray] = {}
 
     def component(self, choice: Choice, cell: Cell, role: str, fold: int | None) -> dict[str, Any]:
         """Return what a worker builds a plugin from, and what identifies its results."""
@@ -114,12 +122,29 @@ class Components:
             self._inner[known] = rows.inner()
         return self._inner[known]
 
+    def missing(self, samples: Samples, modality: str, cell: Cell) -> np.ndarray:
+        """Return which samples lack a modality where a cell is trained, a bool array (n,)."""
+        native, corruption = samples.missing(modality), cell.trained_on
+        if corruption is None or not corruption.takes_away:
+            return native
+        if modality not in corruption.modalities:
+            return native
+        missing: np.ndarray = native | self.lost(samples, corruption, cell.seed)
+        return missing
+
+    def lost(self, samples: Samples, corruption: Corruption, seed: int) -> np.ndarray:
+        """Return which samples lose a corruption's modalities, a bool array (n,)."""
+        known = (samples.name, corruption, seed)
+        if known not in self._lost:
+            self._lost[known] = lost(corruption, samples.ids, seed)
+        return self._lost[known]
+
     def embed(
         self, choice: Choice, modality: str, cell: Cell, rows: Rows, *, sequences: bool = False
     ) -> str:
         """Add the job that embeds a modality; a trained encoder is fitted on the training part."""
         of = rows if choice.entry.trained else rows.samples
-        known = (choice, modality, sequences, of, cell.seed, cell.part.fold)
+        known = (choice, modality, sequences, of, cell.seed, cell.part.fold, cell.trained_on)
         if known not in self._embeds:
             self._embeds[known] = self._embed(choice, modality, cell, rows, sequences)
         return self._embeds[known]
@@ -149,17 +174,30 @@ class Components:
                     spec[name] = self.graph.array(positions)
                     if entry.supervised:
                         spec[f"{name}_labels"] = self.labels(rows, positions)
-        missing = samples.missing(modality)
+        worse = self._trained_on(samples, modality, cell)
+        if worse:
+            label = f"{label}, {cell.trained_on}"
+        missing = self.missing(samples, modality, cell)
         hidden = {
             **self._source(samples),
             "missing": self.graph.array(missing) if missing.any() else None,
         }
-        return self.graph.add("embed", label, [], spec, hidden)
+        return self.graph.add("embed", label, [], spec | worse, hidden)
+
+    def _trained_on(self, samples: Samples, modality: str, cell: Cell) -> dict[str, Any]:
+        """Return how a cell's items of a modality are corrupted where it is trained."""
+        corruption = cell.trained_on
+        if corruption is None or modality not in corruption.modalities:
+            return {}
+        if corruption.takes_away:
+            return {"lost": self.graph.array(self.lost(samples, corruption, cell.seed))}
+        return {"corruption": drawn_by(corruption, cell.seed)}
 
     def items(self, choice: Choice, modality: str, cell: Cell, samples: Samples) -> dict[str, Any]:
         """Return what gives a modality's items to a fusion that trains its encoder."""
         return {
             "encoder": self.component(choice, cell, f"encoder.{modality}", None),
+            **self._trained_on(samples, modality, cell),
             "samples": {
                 "identity": [self.fingerprint(samples, modality), samples.ids_hash],
                 "params": self._source(samples),

@@ -13,7 +13,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mmbench.blocks import SplitBlock, Strict, TimingBlock, TuningBlock, as_list
+from mmbench.blocks import (
+    CorruptionBlock,
+    SplitBlock,
+    Strict,
+    TimingBlock,
+    TuningBlock,
+    as_list,
+)
 from mmbench.errors import UserError, did_you_mean
 
 Pooling = Literal["mean", "max"]
@@ -85,11 +92,15 @@ class MatrixFile(Strict):
     missing: Annotated[list[MissingPolicy], BeforeValidator(as_list)] = Field(
         default=["mean"], min_length=1
     )
+    train_sizes: Annotated[list[Annotated[float, Field(gt=0, le=1)]], BeforeValidator(as_list)] = (
+        Field(default=[1.0], min_length=1)
+    )
     threads: int = Field(default=1, ge=1)
     plugins: list[str] = Field(default_factory=list)
     exclude: list[dict[str, Any]] = Field(default_factory=list)
     split: SplitBlock = Field(default_factory=SplitBlock)
     tuning: TuningBlock | None = None
+    corruption: CorruptionBlock | None = None
     timing: TimingBlock | None = None
 
 
@@ -204,6 +215,7 @@ TOP_LEVEL = frozenset(MatrixFile.model_fields)
 TABLES: dict[str, type[BaseModel]] = {
     "split": SplitBlock,
     "tuning": TuningBlock,
+    "corruption": CorruptionBlock,
     "timing": TimingBlock,
 }
 """The tables that hold keys of their own."""

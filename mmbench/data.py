@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from mmbench.contracts import KINDS, Dataset
 from mmbench.errors import UserError, did_you_mean, one_line
 from mmbench.options import build, signature
 from mmbench.splits import subsample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_SHOWN = 3
 """Samples that are named for each modality that they lack."""
@@ -89,6 +92,25 @@ class Samples:
                 else np.asarray(known, dtype=bool)[self.rows]
             )
         return self._missing[modality]
+
+    @cached_property
+    def attributes(self) -> pd.DataFrame | None:
+        """What results may be told apart by, a row per sample; None where there is nothing.
+
+        Raises `UserError` where the dataset gives something else.
+        """
+        table = getattr(self.dataset, "attributes", None)
+        if table is None:
+            return None
+        import pandas as pd
+
+        if not isinstance(table, pd.DataFrame):
+            kind = type(table).__name__
+            raise UserError(f"dataset {self.name!r}: attributes of type {kind}, not DataFrame")
+        n = len(self.dataset.ids)
+        if len(table) != n:
+            raise UserError(f"dataset {self.name!r}: attributes of {len(table)} samples, not {n}")
+        return table.iloc[self.rows]
 
     def describe(self) -> dict[str, Any]:
         """Return what ``mmbench plan`` says of the data."""

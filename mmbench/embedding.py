@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.corruption.items import open_items
 from mmbench.data import pick
 from mmbench.errors import PluginError
 from mmbench.pipeline import Clock, Labels, checked_matrix
@@ -19,7 +20,7 @@ CHUNK = 64
 
 def embed(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     """Embed all samples of one modality; a trained encoder is first fitted on its training part."""
-    items = pick(workshop.items(spec["dataset"], spec["modality"]), workshop.array(spec["rows"]))
+    items = open_items(spec, spec["modality"], workshop, spec.get("corruption"))
     missing = workshop.array(spec["missing"]) if spec["missing"] else np.zeros(len(items), bool)
     if spec["train"] is None:
         with clock.phase("embed"):
@@ -28,6 +29,35 @@ def embed(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
         with clock.phase("fit"):
             encoder = fit_encoder(spec, items, missing, workshop)
         keep_history(encoder, writer)
+    _store(encoder, items, missing, spec, writer, clock)
+
+
+def embed_corrupted(
+    spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock
+) -> None:
+    """Embed test samples as noise leaves them, by the encoder of a job that embedded them clean."""
+    clean, modality = spec["clean"], spec["clean"]["modality"]
+    rows = workshop.array(spec["test"])
+    items = pick(open_items(clean, modality, workshop, spec["corruption"]), rows)
+    missing = np.zeros(len(rows), bool)
+    if clean["missing"]:
+        missing = workshop.array(clean["missing"])[rows]
+    with clock.phase("embed"):
+        if clean["train"] is None:
+            encoder = workshop.encoder(clean["encoder"])
+        else:
+            encoder = workshop.fitted(spec["of"], lambda: fitted_encoder(clean, workshop))
+    _store(encoder, items, missing, clean, writer, clock)
+
+
+def _store(
+    encoder: Any,
+    items: Sequence[Any],
+    missing: np.ndarray,
+    spec: Mapping[str, Any],
+    writer: Writer,
+    clock: Clock,
+) -> None:
     with clock.phase("embed"):
         if spec["sequences"]:
             _encode_sequences(encoder, items, missing, writer)
@@ -35,6 +65,13 @@ def embed(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
             _encode(encoder, items, missing, spec["sparse"], writer)
     if missing.any():
         writer.save("missing", missing)
+
+
+def fitted_encoder(spec: Mapping[str, Any], workshop: Workshop) -> Any:
+    """Return the trained encoder of an embedding job, fitted anew."""
+    items = open_items(spec, spec["modality"], workshop, spec.get("corruption"))
+    missing = workshop.array(spec["missing"]) if spec["missing"] else np.zeros(len(items), bool)
+    return fit_encoder(spec, items, missing, workshop)
 
 
 def fit_encoder(

@@ -52,6 +52,11 @@ class Predictions:
             table["group"].to_numpy() if "group" in table.column_names else None,
         )
 
+    def where(self, chosen: np.ndarray) -> Predictions:
+        """Return those of some samples, a bool array (n,)."""
+        groups = None if self.groups is None else self.groups[chosen]
+        return Predictions(self.ids[chosen], self.truth[chosen], self.probabilities[chosen], groups)
+
 
 @dataclass(eq=False)
 class Samples:
@@ -162,10 +167,14 @@ class Gatherer:
         Samples are drawn once for all seeds, so that what is said is of their mean over seeds.
         Raises `FileNotFoundError` where predictions are missing.
         """
+        parts = [Predictions.read(files) for files in seeds]
+        return self.weigh(parts, headline_only=headline_only)
+
+    def weigh(self, parts: Sequence[Predictions], *, headline_only: bool = False) -> Evidence:
+        """Tell what predictions say, given by seed."""
         metrics, name = self.metrics, self.headline
         if headline_only:
             metrics = {name: metrics[name]}
-        parts = [Predictions.read(files) for files in seeds]
         samples = self._of(parts)
         by_seed: list[Figures] = []
         drawn, left = [], []

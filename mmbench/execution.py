@@ -243,6 +243,7 @@ class _Execution:
         }
         run.out.write_json("environment.json", record)
         run.out.write_text("matrix.toml", _resolved(plan))
+        run.out.write_attributes(plan.samples.values())
         run.out.write_json("metrics.json", {m.name: m.params for m in plan.metrics})
         return run.out.journal()
 

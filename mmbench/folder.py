@@ -6,14 +6,20 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmbench.errors import UserError
 from mmbench.results import predictions_file
 
+if TYPE_CHECKING:
+    from mmbench.data import Samples
+
 JOURNAL = "journal.jsonl"
+ATTRIBUTES = "attributes.parquet"
+"""Where datasets bring attributes: ``dataset``, ``id``, ``attribute`` and ``value``."""
+
 FIRST = {".lock", "logs", "predictions", ".environment.json.new"}
 """What lies in a folder whose run was killed before it had written its name; the lock is first."""
 
@@ -74,6 +80,28 @@ class RunFolder:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(temporary, file)
 
+    def write_attributes(self, datasets: Iterable[Samples]) -> None:
+        """Write the attributes of a run's samples; remove what an earlier run has left."""
+        tables = [
+            samples.attributes.map(_text)
+            .set_axis(list(samples.ids))
+            .rename_axis("id")
+            .melt(var_name="attribute", value_name="value", ignore_index=False)
+            .reset_index()
+            .assign(dataset=samples.name)
+            for samples in datasets
+            if samples.attributes is not None
+        ]
+        file = self.path / ATTRIBUTES
+        if not tables:
+            file.unlink(missing_ok=True)
+            return
+        import pandas as pd
+
+        temporary = file.with_suffix(".new")
+        pd.concat(tables).to_parquet(temporary, index=False)
+        os.replace(temporary, file)
+
     def journal(self) -> dict[str, dict[str, Any]]:
         """Return the newest line of each cell, a line that was cut while written left out."""
         lines: dict[str, dict[str, Any]] = {}
@@ -118,3 +146,7 @@ def _is_cut(file: Any) -> bool:
     with open(file.name, "rb") as reader:
         reader.seek(-1, os.SEEK_END)
         return reader.read(1) != b"\n"
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)

@@ -24,6 +24,8 @@ VERSIONS = {
     "distances": 1,
     "fit": 1,
     "cross_fit": 1,
+    "corrupt": 1,
+    "predict": 1,
     "decide": 1,
     "score": 2,
     "tune": 1,

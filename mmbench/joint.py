@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.corruption.items import LostItems, open_items
 from mmbench.data import pick
 from mmbench.pipeline import checked_probabilities, count
 from mmbench.workshop import Workshop
@@ -17,9 +18,14 @@ Given = Mapping[str, Any]
 
 def items(part: Mapping[str, Any], workshop: Workshop, rows: np.ndarray) -> Sequence[Any]:
     """Return some samples' items of a modality whose encoder is trained, None where missing."""
-    source = part["items"]["samples"]["params"]
-    found = workshop.items(source["dataset"], part["modality"])
-    return pick(found, workshop.array(source["rows"])[rows])
+    told = part["items"]
+    found = open_items(
+        told["samples"]["params"], part["modality"], workshop, told.get("corruption")
+    )
+    chosen = pick(found, rows)
+    if "lost" not in told:
+        return chosen
+    return LostItems(chosen, workshop.array(told["lost"])[rows])
 
 
 def fit(

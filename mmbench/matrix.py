@@ -12,10 +12,11 @@ from mmbench.cells import Cell
 from mmbench.choices import NONE, Choice, choices
 from mmbench.config import FROZEN, EncoderUse, Source
 from mmbench.contracts import KINDS
+from mmbench.corruption.model import ADDITIVE, Corruption, corruptions
 from mmbench.data import Samples
 from mmbench.errors import UserError, did_you_mean
 from mmbench.searchspace import SearchSpace, check_tuning
-from mmbench.splits import Part
+from mmbench.splits import Part, share_of
 
 
 @dataclass(frozen=True)
@@ -150,16 +151,24 @@ def cells(
         for head in (found.heads if fusion.entry.level != "joint" else [None])
         for finetune in (matrix.finetune if fusion.entry.level == "joint" else [""])
     ]
+    replicates = list(_replicates(matrix.seeds, matrix.train_sizes, parts, samples))
+    worse = corruptions(source, samples.modalities, encoded)
     seen: set[str] = set()
     for modalities, encoders, alignment, fusion, head, finetune in combinations:
         incomplete = any(samples.missing(m).any() for m in modalities)
         tuning = SearchSpace.of(matrix.tuning, matrix.metric, fusion, head)
-        for policy in matrix.missing if incomplete else [""]:
+        trials = [
+            (corruption, policy)
+            for corruption in worse
+            for policy in (matrix.missing if incomplete or _loses(corruption, modalities) else [""])
+        ]
+        for corruption, policy in trials:
             first: dict[int, int] = {}
-            for seed, part in _replicates(matrix.seeds, parts):
+            for seed, part, size in replicates:
                 cell = Cell(
-                    samples.name, modalities, encoders, fusion, head, part, seed,
-                    alignment, policy, scheme, tuning=tuning, finetune=finetune,
+                    samples.name, modalities, encoders, fusion, head, part, seed, alignment,
+                    policy, scheme, tuning=tuning, finetune=finetune, train_size=size,
+                    corruption=corruption,
                 )  # fmt: skip
                 if cell.id in seen:
                     continue  # the same combination written twice
@@ -168,12 +177,23 @@ def cells(
                 yield skip(cell, reason) if reason else cell
 
 
+def _loses(corruption: Corruption | None, modalities: Sequence[str]) -> bool:
+    """Whether a corruption takes one of these modalities from some samples."""
+    if corruption is None or not corruption.takes_away:
+        return False
+    return not set(modalities).isdisjoint(corruption.modalities)
+
+
 def product(source: Source, samples: Samples, found: Candidates, cells: Sequence[Cell]) -> str:
     """Say what is crossed on one dataset."""
     encoders = " × ".join(f"{len(e)} {m}" for m, e in found.encoders.items())
     told = [f"{encoders} encoders", f"{len(found.fusions)} fusions", f"{len(found.heads)} heads"]
     if source.matrix.finetune != [FROZEN]:
         told.append(f"finetune {', '.join(source.matrix.finetune)} (joint fusions)")
+    if worse := {str(c.corruption) for c in cells if c.corruption is not None}:
+        told.append(f"clean and {len(worse)} corruptions")
+    if len(source.matrix.train_sizes) > 1:
+        told.append(f"{len(source.matrix.train_sizes)} training sizes")
     replicates = len({(c.seed, c.part.fold) for c in cells if not c.skipped})
     return f"{samples.name}: {'; '.join([*told, f'{replicates} seeds × folds'])}"
 
@@ -198,11 +218,14 @@ def _encoder_tuples(
     yield from zip(*lists, strict=True)
 
 
-def _replicates(seeds: Sequence[int], parts: Sequence[Part]) -> Iterator[tuple[int, Part]]:
-    for seed in seeds:
-        for part in parts:
-            if part.seed is None or part.seed == seed:
-                yield seed, part
+def _replicates(
+    seeds: Sequence[int], sizes: Sequence[float], parts: Sequence[Part], samples: Samples
+) -> Iterator[tuple[int, Part, float]]:
+    """Give seed, part and share of the training part, which the part has been cut to."""
+    for size, seed, part in itertools.product(sizes, seeds, parts):
+        if part.seed is None or part.seed == seed:
+            cut = part if size == 1 else share_of(samples, part, size, seed)
+            yield seed, cut, size
 
 
 def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
@@ -217,10 +240,29 @@ def _left_out(cell: Cell, excluded: Sequence[Mapping[str, Any]]) -> str:
         return f"fusion {cell.fusion.name!r} takes sequences, which are not aligned"
     if cell.trains_encoders and (reason := _frozen_only(cell)):
         return reason
+    if cell.corruption is not None and (reason := _not_corrupted(cell, cell.corruption)):
+        return reason
     axes = cell.axes if excluded else {}
     for index, rule in enumerate(excluded):
         if all(str(axes.get(k)) in _texts(v) for k, v in rule.items()):
             return f"left out by exclude[{index}]"
+    return ""
+
+
+def _not_corrupted(cell: Cell, corruption: Corruption) -> str:
+    """Say why a cell is not tried under a corruption; nothing where it is."""
+    if corruption.leaves_nothing(cell.modalities):
+        return "the corruption leaves none of its modalities"
+    if corruption.takes_away and cell.missing == "skip":
+        return "missing = 'skip' leaves out the samples that the corruption is of"
+    if corruption.name != ADDITIVE:
+        return ""
+    if len(cell.modalities) != 2:
+        return "the additive projection is of two modalities"
+    if cell.trains_encoders:
+        return "the additive projection is of embeddings that stay as they are"
+    if cell.missing == "drop-modality":
+        return "the additive projection needs both modalities of each sample"
     return ""
 
 
@@ -249,6 +291,8 @@ def _repeated(cell: Cell, first: dict[int, int]) -> str:
     if cell.part.seed is not None or any("seed" in c.asks for c in cell.choices.values()):
         return ""
     if cell.tuning is not None and cell.tuning.is_drawn:
+        return ""
+    if cell.corruption is not None and cell.corruption.drawn:
         return ""
     seed = first.setdefault(cell.part.fold, cell.seed)
     return "" if seed == cell.seed else f"nothing in it depends on the seed: it equals seed {seed}"

@@ -15,10 +15,12 @@ import numpy as np
 from mmbench.cells import Cell
 from mmbench.choices import Choice, adjusted
 from mmbench.components import Rows
+from mmbench.corruption.model import ADDITIVE
 from mmbench.data import Samples
 from mmbench.errors import TooFewSamplesError
-from mmbench.fits import Chain, Fits
+from mmbench.fits import Chain
 from mmbench.graph import Shared
+from mmbench.predictions import Predictions
 
 NOT_TUNED: Mapping[str, str] = MappingProxyType({})
 
@@ -54,7 +56,7 @@ class CellJobs:
         return hashlib.sha256(" ".join((self.final, *self.scores)).encode()).hexdigest()[:16]
 
 
-class Planner(Fits):
+class Planner(Predictions):
     """Turns cells into the jobs that they share."""
 
     def __init__(self, metrics: Sequence[Choice], device: str) -> None:
@@ -72,11 +74,15 @@ class Planner(Fits):
             Too few samples are left to train or test on.
         """
         rows = self._rows_of(cell, samples)
+        projected = cell.corruption is not None and cell.corruption.name == ADDITIVE
         if cell.level == "decision":
             final = self._decide(cell, rows)
+            if projected:
+                final = self.corrupted(final, cell, cell.modalities, rows)
         else:
             head = None if cell.level == "joint" else cell.head
-            final = self.fit(self._chain(cell), head, rows)
+            fit = self.fit(self._chain(cell), head, rows)
+            final = self.corrupted(fit, cell, cell.modalities, rows)
         scores = self._scores(cell, final, rows)
         tuned = NOT_TUNED if cell.tuning is None else self._tuned(final)
         return CellJobs(final, scores, rows.train, rows.test, tuned)
@@ -84,16 +90,16 @@ class Planner(Fits):
     def _rows_of(self, cell: Cell, samples: Samples) -> Rows:
         """Return the samples of a cell that its policy for missing modalities leaves."""
         leaves_out = cell.missing in ("skip", "drop-modality")
-        known = (cell.part, *((cell.missing, cell.modalities) if leaves_out else ()))
+        policy = (cell.missing, cell.modalities, cell.trained_on, cell.seed)
+        known = (cell.part, *(policy if leaves_out else ()))
         if known not in self._rows:
             self._rows[known] = self._left(cell, samples)
         return self._rows[known]
 
-    @staticmethod
-    def _left(cell: Cell, samples: Samples) -> Rows:
+    def _left(self, cell: Cell, samples: Samples) -> Rows:
         part = cell.part
         rows = Rows(samples, part.train, part.validation, part.test)
-        absent = [samples.missing(m) for m in cell.modalities]
+        absent = [self.missing(samples, m, cell) for m in cell.modalities]
         if cell.missing == "skip":
             rows = rows.where(~np.any(absent, axis=0))
         elif cell.missing == "drop-modality":
@@ -107,14 +113,15 @@ class Planner(Fits):
 
     def _tuned(self, final: str) -> dict[str, str]:
         """Return the jobs that tuned a cell by modality; "" for that of the cell as a whole."""
-        spec = self.graph.jobs[final].spec
-        heads = (
-            {modality: self.graph.jobs[key].spec for modality, key in spec["probabilities"].items()}
-            if "probabilities" in spec
-            else {}
-        )
+        spec = self._fitted(final)
+        heads = {m: self._fitted(key) for m, key in spec.get("probabilities", {}).items()}
         found = {modality: of.get("tuned") for modality, of in {**heads, "": spec}.items()}
         return {modality: key for modality, key in found.items() if key is not None}
+
+    def _fitted(self, key: str) -> Mapping[str, Any]:
+        """Return the spec of the job that fits what a job predicts with."""
+        job = self.graph.jobs[key]
+        return self.graph.jobs[job.spec["of"]].spec if job.kind == "predict" else job.spec
 
     @staticmethod
     def _chain(cell: Cell) -> Chain:
@@ -124,12 +131,17 @@ class Planner(Fits):
         fusion, head = cell.fusion, cell.head
         assert fusion is not None
         assert head is not None
-        fits, held_out, parts = {}, {}, {}
+        probabilities, held_out, parts, tested = {}, {}, {}, {}
         for modality, encoder in zip(cell.modalities, cell.encoders, strict=True):
             chain, having = Chain(cell, (modality,), (encoder,)), rows
+            left = having
             if cell.missing == "drop-modality":
-                having, parts[modality] = self._with_modality(modality, rows)
-            fits[modality] = self.fit(chain, head, having)
+                having, parts[modality] = self._with_modality(modality, rows, cell)
+                left = self._keeping(modality, having, cell)
+                where = np.flatnonzero(np.isin(rows.test, left.test))
+                tested[modality] = parts[modality] | {"test": self.graph.array(where)}
+            fit = self.fit(chain, head, having)
+            probabilities[modality] = self._after(fit, cell, modality, left)
             if fusion.entry.trained or cell.tuning is not None:
                 candidates = self.candidates(chain, head)
                 held_out[modality] = self.cross_fit(
@@ -159,23 +171,36 @@ class Planner(Fits):
             tuned = self.graph.add("tune", label, list(held_out.values()), spec)
         given = held_out if fusion.entry.trained else {}
         spec = {
-            **shared,
-            "probabilities": fits,
+            "labels": shared["labels"],
+            "parts": tested or None,
+            "probabilities": probabilities,
             "out_of_fold": given or None,
             "n_test": len(rows.test),
             "n_classes": len(rows.samples.classes),
         }
         label = f"decide {cell.dataset} with {fusion.name}"
-        inputs = [*fits.values(), *given.values()]
+        inputs = [*probabilities.values(), *given.values()]
         return self.add_tuned("decide", label, inputs, spec, variants, tuned)
 
-    def _with_modality(self, modality: str, rows: Rows) -> tuple[Rows, Shared]:
+    def _after(self, fit: str, cell: Cell, modality: str, rows: Rows) -> str:
+        """Return what one modality's head makes of the test part as a corruption leaves it."""
+        if cell.corruption is not None and cell.corruption.name == ADDITIVE:
+            return fit  # of the decision, not of the heads
+        return self.corrupted(fit, cell, (modality,), rows)
+
+    def _keeping(self, modality: str, rows: Rows, cell: Cell) -> Rows:
+        """Return the rows that have a modality still as a cell's corruption leaves it."""
+        noise = cell.corruption
+        if noise is None or not noise.takes_away or modality not in noise.modalities:
+            return rows
+        return rows.where(~self.lost(rows.samples, noise, cell.seed))
+
+    def _with_modality(self, modality: str, rows: Rows, cell: Cell) -> tuple[Rows, Shared]:
         """Return the rows that have a modality, and where they stand among all."""
         if (rows, modality) not in self._having:
-            having = rows.where(~rows.samples.missing(modality))
+            having = rows.where(~self.missing(rows.samples, modality, cell))
             part = {
                 "train": self.graph.array(np.flatnonzero(np.isin(rows.train, having.train))),
-                "test": self.graph.array(np.flatnonzero(np.isin(rows.test, having.test))),
                 "labels": self.labels(rows, having.train),
             }
             self._having[rows, modality] = having, Shared(part)

@@ -19,6 +19,7 @@ from mmbench.catalogue import Catalogue, load_catalogue, notebook_registrations
 from mmbench.cells import Cell
 from mmbench.choices import Choice, choices
 from mmbench.config import Source, Use, read_matrix
+from mmbench.corruption.model import check_corruption
 from mmbench.data import DatasetSpec, Samples, load_samples, specify
 from mmbench.environment import gpus
 from mmbench.errors import TooFewSamplesError, UserError, did_you_mean, one_line
@@ -229,6 +230,7 @@ class _Draft:
         if not self.broken:
             matrix.check_encoder_keys(source, loaded)
             matrix.check_subsets(source, loaded)
+            check_corruption(source, [samples.modalities for samples in loaded])
             fusions = [fusion for each in found.values() for fusion in each.fusions]
             matrix.check_finetune(source, self.catalogue, fusions)
         encoder_columns = [f"encoder_{m}" for s in loaded for m in s.modalities]

@@ -11,6 +11,7 @@ from mmbench import joint
 from mmbench.errors import PluginError
 from mmbench.options import canonical
 from mmbench.pipeline import Matrix, Preparation
+from mmbench.stored import embeddings
 from mmbench.workshop import Workshop
 
 
@@ -24,7 +25,7 @@ def preparation(
 
 def _estimated(part: Mapping[str, Any], spec: Mapping[str, Any], workshop: Workshop) -> Preparation:
     train = workshop.array(spec["train"])
-    values, missing = _stored(part, workshop, train)
+    values, missing = embeddings(part, workshop, train)
     try:
         return Preparation.fit(
             values,
@@ -36,15 +37,6 @@ def _estimated(part: Mapping[str, Any], spec: Mapping[str, Any], workshop: Works
         )
     except PluginError as error:
         raise PluginError(f"{part['modality']}: {error}") from None
-
-
-def _stored(
-    part: Mapping[str, Any], workshop: Workshop, rows: np.ndarray
-) -> tuple[Matrix, np.ndarray | None]:
-    """Return some rows of a stored embedding, and which of them are missing."""
-    artefact = workshop.store.open(part["from"])
-    missing = np.asarray(artefact.array("missing")[rows]) if "missing" in artefact else None
-    return artefact.matrix(part["array"])[rows], missing
 
 
 def features(
@@ -61,6 +53,6 @@ def features(
             into[part["modality"]] = (
                 joint.items(part, workshop, rows)
                 if prepared is None
-                else prepared.apply(*_stored(part, workshop, rows))
+                else prepared.apply(*embeddings(part, workshop, rows))
             )
     return made

@@ -92,6 +92,11 @@ class Sequences:
         values = np.insert(self.values, self.offsets[:-1][empty], rows, axis=0)
         return type(self)(values, _offsets(np.maximum(self.lengths, 1)))
 
+    def emptied(self, samples: np.ndarray) -> Self:
+        """Return the same with nothing in the sequences of some samples, a bool array (n,)."""
+        kept = np.repeat(~samples, self.lengths)
+        return type(self)(self.values[kept], _offsets(np.where(samples, 0, self.lengths)))
+
     @property
     def lengths(self) -> np.ndarray:
         """How many vectors each sample has, int64 (n,)."""

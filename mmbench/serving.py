@@ -13,26 +13,33 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.data import pick
-from mmbench.embedding import fit_encoder
+from mmbench.decisions import decide_by, fit_decision
+from mmbench.embedding import fitted_encoder
 from mmbench.errors import PluginError
-from mmbench.pipeline import Matrix, dense, fuse, to_dense
+from mmbench.pipeline import Matrix, Preparation, dense, fuse, to_dense
 from mmbench.prepared import features, preparation
 from mmbench.stages import stage
 from mmbench.steps import (
     FitData,
     accepted,
-    decide_by,
     fit_alignment,
-    fit_decision,
     fit_fusion,
     fit_joint,
     fit_on_vectors,
-    resolved,
 )
+from mmbench.stored import resolved
 from mmbench.workshop import Workshop
 
-Embeddings = Mapping[str, Matrix]
+
+@dataclass(frozen=True)
+class Incomplete:
+    """Embeddings of one modality (n, d), some of them missing, as a bool array (n,) says."""
+
+    values: Matrix
+    missing: np.ndarray
+
+
+Embeddings = Mapping[str, Matrix | Incomplete]
 """By modality, (n, d) each, as encoders return them; items where the fusion has trained one."""
 
 Specs = Mapping[str, Mapping[str, Any]]
@@ -128,10 +135,7 @@ def encoder(spec: Mapping[str, Any], workshop: Workshop) -> Any:
     """Return the encoder of an embedding job, fitted on its training part where it is trained."""
     if spec["train"] is None:
         return workshop.build(spec["encoder"])
-    rows = workshop.array(spec["rows"])
-    items = pick(workshop.items(spec["dataset"], spec["modality"]), rows)
-    missing = workshop.array(spec["missing"]) if spec["missing"] else np.zeros(len(rows), bool)
-    return fit_encoder(spec, items, missing, workshop)
+    return fitted_encoder(spec, workshop)
 
 
 def encoded(built: Any, items: Sequence[Any], sequences: bool) -> Matrix:
@@ -201,11 +205,17 @@ def _prepared(
             return {
                 (modality := part["modality"]): embeddings[modality]
                 if one is None
-                else one.apply(made[part["from"]][modality])
+                else _applied(one, made[part["from"]][modality])
                 for part, one in preparations
             }
 
     return prepare
+
+
+def _applied(preparation: Preparation, given: Matrix | Incomplete) -> Matrix:
+    if isinstance(given, Incomplete):
+        return preparation.apply(given.values, given.missing)
+    return preparation.apply(given)
 
 
 def _source(

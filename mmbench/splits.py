@@ -272,6 +272,50 @@ def _fraction(share: float, most: int) -> tuple[int, int]:
     return min(fractions, key=lambda f: (round(abs(f[0] / f[1] - share), 9), f[1]))
 
 
+def share_of(samples: Samples, part: Part, share: float, seed: int) -> Part:
+    """Return a part with a stratified share of its training samples, whole groups.
+
+    The samples are taken in an order drawn from the seed and their ids (of groups, the group's
+    first id), so that a smaller share lies within a larger one.
+
+    Parameters
+    ----------
+    samples : Samples
+        The dataset.
+    part : Part
+        Its training part is cut; validation and test part stay as they are.
+    share : float
+        Between 0 and 1. Each class gives its share, rounded to whole samples and at least one; of
+        groups, each class gives those that most of their samples belong to, as many as come
+        nearest to its share, and at least one.
+    seed : int
+        The replicate's.
+
+    Returns
+    -------
+    Part
+        Of that seed.
+    """
+    rows = part.train
+    units = rows if samples.groups is None else samples.groups[rows]
+    _, first, unit_of, sizes = np.unique(
+        units, return_index=True, return_inverse=True, return_counts=True
+    )
+    place = np.array(
+        [derive_seed(seed, None, f"train_size/{samples.ids[row]}") for row in rows[first]]
+    )
+    counts = np.zeros((len(first), len(samples.classes)), dtype=np.int64)
+    np.add.at(counts, (unit_of, samples.labels[rows]), 1)
+    most = counts.argmax(axis=1)
+    kept = np.zeros(len(first), dtype=bool)
+    for label in np.unique(most):
+        of_class = np.flatnonzero(most == label)
+        of_class = of_class[np.argsort(place[of_class], kind="stable")]
+        reached = np.cumsum(sizes[of_class])
+        kept[of_class[: 1 + np.argmin(np.abs(reached - share * reached[-1]))]] = True
+    return Part(seed, part.fold, rows[kept[unit_of]], part.validation, part.test)
+
+
 def subsample(labels: np.ndarray, size: int) -> np.ndarray:
     """Return the positions of a stratified sample, in order, at least one of each class kept.
 

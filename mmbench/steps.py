@@ -1,4 +1,4 @@
-"""What each kind of job does with what others have stored: align, fuse, fit, decide, score."""
+"""What kinds of job do with what others have stored: align, fuse, fit, score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mmbench import distances, joint, splits
-from mmbench.embedding import embed, keep_history
+from mmbench.decisions import decide
+from mmbench.embedding import embed, embed_corrupted, keep_history
 from mmbench.errors import PluginError
 from mmbench.metrics import evaluate_with_intervals
 from mmbench.pipeline import (
@@ -17,7 +18,6 @@ from mmbench.pipeline import (
     Labels,
     Matrix,
     checked_matrix,
-    checked_probabilities,
     count,
     cross_fit,
     dense,
@@ -27,6 +27,7 @@ from mmbench.pipeline import (
 )
 from mmbench.prepared import features
 from mmbench.store import Writer
+from mmbench.stored import probabilities_of, resolved
 from mmbench.workshop import Workshop
 
 # --- features ----------------------------------------------------------------------------------
@@ -71,15 +72,8 @@ def fit_fusion(spec: Mapping[str, Any], workshop: Workshop, train: Mapping[str, 
     labels = Labels.of(workshop.array(spec["labels"])).codes if spec["labels"] else None
     keywords = {}
     if spec["out_of_fold"]:
-        keywords["out_of_fold"] = _probabilities(spec["out_of_fold"], workshop)
+        keywords["out_of_fold"] = probabilities_of(spec["out_of_fold"], workshop)
     return workshop.build(spec["trained_fusion"]).fit(train, labels, **keywords)
-
-
-def _probabilities(keys: Mapping[str, str], workshop: Workshop) -> dict[str, np.ndarray]:
-    return {
-        modality: np.asarray(workshop.store.open(key).array("probabilities"))
-        for modality, key in keys.items()
-    }
 
 
 def accepted(component: Mapping[str, Any], given: Mapping[str, Matrix]) -> Mapping[str, Matrix]:
@@ -153,19 +147,8 @@ class FitData:
         return [self.test] if self.validation is None else [self.test, self.validation]
 
 
-Probabilities = dict[str, np.ndarray]
-"""By modality, (n, k) each."""
-
 Predict = Callable[[Any], np.ndarray]
 """From features of ``n`` samples to their probabilities (n, k)."""
-
-
-def resolved(spec: Mapping[str, Any], workshop: Workshop) -> Mapping[str, Any]:
-    """Return a job's spec with the variant in place that tuning has chosen."""
-    if "tuned" not in spec:
-        return spec
-    chosen = workshop.store.open(spec["tuned"]).meta["tuning"]["chosen"]
-    return {**spec, **spec["variants"][chosen]}
 
 
 def _fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
@@ -250,62 +233,7 @@ def _cross_fit(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, cloc
         writer.save("decisions", decisions)
 
 
-# --- decide and score --------------------------------------------------------------------------
-
-
-def out_of_fold(spec: Mapping[str, Any], workshop: Workshop, labels: Labels) -> Probabilities:
-    """Return each modality's out-of-fold probabilities (n, k); NaN rows where it is missing."""
-    made = {}
-    for modality, values in _probabilities(spec["out_of_fold"], workshop).items():
-        if spec["parts"]:
-            part = spec["parts"][modality]
-            own, rows = Labels.of(workshop.array(part["labels"])), workshop.array(part["train"])
-            wide = own.widen(values, int(labels.present.max()) + 1)[:, labels.present]
-            values = _spread(wide, rows, len(labels.codes))
-        made[modality] = values
-    return made
-
-
-def decided(spec: Mapping[str, Any], workshop: Workshop) -> Probabilities:
-    """Return each modality's probabilities (n, n_classes) of the test part; NaN where missing."""
-    made = _probabilities(spec["probabilities"], workshop)
-    if spec["parts"]:
-        for modality, part in spec["parts"].items():
-            rows = workshop.array(part["test"])
-            made[modality] = _spread(made[modality], rows, spec["n_test"])
-    return made
-
-
-def _spread(values: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    out = np.full((n, values.shape[1]), np.nan)
-    out[rows] = values
-    return out
-
-
-def fit_decision(spec: Mapping[str, Any], workshop: Workshop) -> tuple[Labels, Any]:
-    """Return the classes, and the decision-level fusion, fitted where it learns."""
-    spec = resolved(spec, workshop)
-    labels = Labels.of(workshop.array(spec["labels"]))
-    fusion = workshop.build(spec["fusion"], len(labels.present))
-    if spec["out_of_fold"]:
-        fusion.fit(out_of_fold(spec, workshop, labels), labels.codes)
-    return labels, fusion
-
-
-def _decide(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
-    with clock.phase("fit"):
-        labels, fusion = fit_decision(spec, workshop)
-    keep_history(fusion, writer)
-    given = {name: values[:, labels.present] for name, values in decided(spec, workshop).items()}
-    with clock.phase("predict"):
-        result = decide_by(fusion, given)
-    writer.save("probabilities", labels.widen(result, spec["n_classes"]))
-
-
-def decide_by(fusion: Any, given: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return a decision-level fusion's probabilities (n, k), checked."""
-    n, k = next(iter(given.values())).shape
-    return checked_probabilities(fusion.predict_proba(given), n, k, "predict_proba")
+# --- score ------------------------------------------------------------------------------------
 
 
 def _score(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
@@ -327,6 +255,13 @@ def _tune(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Cl
     writer.meta["history"] = trials.history
 
 
+def _predict(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
+    """Predict corrupted test samples; see `mmbench.corruption.predicting`."""
+    from mmbench.corruption.predicting import predict
+
+    predict(spec, workshop, writer, clock)
+
+
 def _time(spec: Mapping[str, Any], workshop: Workshop, writer: Writer, clock: Clock) -> None:
     """Time a part of a combination; see `mmbench.measurement`."""
     from mmbench.measurement.measure import measure
@@ -345,7 +280,9 @@ STEPS: dict[str, Callable[[Mapping[str, Any], Workshop, Writer, Clock], None]] =
     "distances": distances.store,
     "fit": _fit,
     "cross_fit": _cross_fit,
-    "decide": _decide,
+    "corrupt": embed_corrupted,
+    "predict": _predict,
+    "decide": decide,
     "score": _score,
     "tune": _tune,
     "time": _time,

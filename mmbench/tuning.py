@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbench import joint, splits
+from mmbench.decisions import decide_by, out_of_fold
 from mmbench.errors import DamagedArtefactError, PluginError, one_line
 from mmbench.metrics import evaluate
 from mmbench.options import canonical
@@ -22,7 +23,7 @@ from mmbench.pipeline import (
     temperature,
 )
 from mmbench.prepared import features
-from mmbench.steps import accepted, decide_by, fused_vectors, out_of_fold
+from mmbench.steps import accepted, fused_vectors
 from mmbench.workshop import Workshop, progress
 
 FACTOR = 3

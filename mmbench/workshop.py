@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,9 @@ from mmbench.options import build, canonical
 from mmbench.store import Store
 
 T = TypeVar("T")
+
+KEPT = 4
+"""How many fitted encoders and combinations a worker keeps for the jobs that follow."""
 
 MOST_KEPT = 64
 """How many small things a worker keeps of those that several jobs may ask for."""
@@ -58,6 +61,7 @@ class Workshop:
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _encoders: dict[str, Any] = field(default_factory=dict)
     _made: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+    _fitted: dict[str, Any] = field(default_factory=dict)
 
     def build(self, component: Mapping[str, Any], n_classes: int | None = None) -> Any:
         """Build a plugin from its name, options and seed."""
@@ -80,14 +84,22 @@ class Workshop:
             self._encoders[key] = self.build(component)
         return self._encoders[key]
 
-    def items(self, dataset: Mapping[str, Any], modality: str) -> Sequence[Any]:
-        """Return a modality's items, the dataset kept loaded."""
+    def dataset(self, dataset: Mapping[str, Any]) -> Dataset:
+        """Return a dataset, kept loaded."""
         key = canonical(dataset)
         if key not in self._datasets:
             entry = self.catalogue.find("dataset", dataset["use"], "worker")
             spec = DatasetSpec(entry, dataset["name"], dataset["params"])
             self._datasets[key] = spec.load(self.threads)
-        return self._datasets[key].items(modality)
+        return self._datasets[key]
+
+    def fitted(self, key: str, fit: Callable[[], Any]) -> Any:
+        """Return what was fitted under a key, the last few kept."""
+        if key not in self._fitted:
+            while len(self._fitted) >= KEPT:
+                self._fitted.pop(next(iter(self._fitted)))
+            self._fitted[key] = fit()
+        return self._fitted[key]
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """Return what was made under a key, where it is one of the last asked for; else make it.

@@ -19,7 +19,8 @@ import mmbench as face
 from mmbench.cli import cli, main
 
 VERBS = (
-    "cache", "check", "env", "import-benchmark", "list", "new", "plan", "report", "run", "time",
+    "cache", "check", "compare", "env", "import-benchmark", "list", "new", "plan", "report", "run",
+    "time",
 )  # fmt: skip
 FIELDS = {"name", "kind", "level", "plugin", "version", "summary"}
 HEAVY = {

@@ -313,3 +313,19 @@ def test_it_is_tuned_as_others_are(matrix):
     first = next(step for step in (1, 0, 3) if by_hand[step] == best)
     assert json.loads(cell.tuned) == {"fusion": {"step": first}}
     assert cell.inner_score == pytest.approx(best)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_encoders_that_were_trained_embed_corrupted_items(matrix, training):
+    lost = {"missing": [{"modality": "left", "rate": [1e-9, 0.5]}], "training": training}
+    table = mmbench.run(matrix(corruption=lost), out="run", runner="here")
+    assert set(table["status"]) == {"ok"}
+    told = f"missing left {{}}{' (training too)' * training}"
+    for how in ("frozen", "lora", "full"):
+        rows = table[table["finetune"] == how].set_index("corruption")["cell"]
+        clean, same, half = (
+            pd.read_parquet(f"run/predictions/{rows[c]}.parquet").filter(like="p_").to_numpy()
+            for c in ("", told.format("1e-09"), told.format("0.5"))
+        )
+        np.testing.assert_allclose(same, clean, atol=1e-9)
+        assert (np.abs(half - clean).max(axis=1) > 1e-6).mean() > 0.2

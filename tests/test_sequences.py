@@ -399,7 +399,8 @@ def test_fusions_are_given_what_they_would_be_by_hand(data: Data) -> None:
     for cell in plan.cells:  # what is served is what was scored
         service = Service(jobs, plan.wanted[cell.id].final, workshop)
         given = {
-            m: pick(workshop.items(spec["dataset"], m), rows) for m, spec in service.embeds.items()
+            m: pick(workshop.dataset(spec["dataset"]).items(m), rows)
+            for m, spec in service.embeds.items()
         }
         scored = probabilities(only(fine, cell=cell.id))
         np.testing.assert_allclose(service.predict(given), scored, atol=1e-9)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmbench.report import content
+from mmbench.report.trials import plain
 from mmbench.results import summarise, telling_axes
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def print_run(table: pd.DataFrame) -> None:
     summary = summarise(table)
     metric = content.read_record(table).metric
     for dataset in dict.fromkeys(summary["dataset"]) if len(summary) else ():
-        rows = content.ranked(summary[summary["dataset"] == dataset], metric)
-        console.print(_render(rows, str(dataset), metric, console.width))
+        rows = content.ranked(plain(summary[summary["dataset"] == dataset]), metric)
+        if len(rows):
+            console.print(_render(rows, str(dataset), metric, console.width))
         best = content.answer(rows, metric).best
         if best is not None:
             console.print(f"Best: {content.combination(best)}: {metric} {best[metric]:.3f}\n")

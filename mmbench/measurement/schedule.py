@@ -83,10 +83,10 @@ class TimingPlan:
         return every(self.timing, self.plan.device, self.plan.source.matrix.threads)
 
     def combinations(self, rows: Mapping[str, Mapping[str, Any]]) -> list[Combination]:
-        """Return the combinations that have a finished cell, in the table's order."""
+        """Return the combinations on clean items that have a finished cell, in table order."""
         groups: dict[str, list[Cell]] = {}
         for cell in self.plan.cells:
-            if rows.get(cell.id, {}).get("status") == "ok":
+            if cell.corruption is None and rows.get(cell.id, {}).get("status") == "ok":
                 identity = canonical([cell.axes.get(key) for key in KEYS])
                 groups.setdefault(identity, []).append(cell)
                 if cell.level == "decision":

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mmbench.data import pick
+from mmbench.corruption.items import open_items
+from mmbench.decisions import decide_by, decided, fit_decision
 from mmbench.pipeline import to_dense
 from mmbench.sequences import Sequences
 from mmbench.serving import Service, encoded, encoder
 from mmbench.stages import stage
-from mmbench.steps import decide_by, decided, fit_decision
 from mmbench.timing.clocks import Clock
 from mmbench.workshop import Workshop
 
@@ -55,10 +55,7 @@ class Timed:
     def __post_init__(self) -> None:
         self._service = Service(self.spec["jobs"], self.spec["of"], self.workshop)
         self._items = {
-            modality: pick(
-                self.workshop.items(source["dataset"], modality),
-                self.workshop.array(source["rows"]),
-            )
+            modality: open_items(source, modality, self.workshop)
             for modality, source in self._sources.items()
         }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.report import content, pictures
 from mmbench.report.classes import ClassFigures, by_class
+from mmbench.report.trials import Sheet, plain, sheets
 from mmbench.results import summarise, telling_axes
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
         counts=_counts(table),
         last=max(table["started"], default=""),
         datasets=[_dataset(name, table, summary, record.metric) for name in names],
-        grid=_grid(summary, record.metric) if names else None,
+        grid=_grid(plain(summary), record.metric) if names else None,
         spent=table["cost_s_shared"].sum(),
         alone=table[list(pictures.PHASES)].sum().sum(),
         failed=content.reasons(table, content.FAILED),
@@ -124,18 +125,22 @@ class Dataset:
     heat: tuple[pictures.Scale, list[pictures.HeatMap]] | None
     bars: list[pictures.Bar]
     scatter: pictures.Scatter | None
+    trials: list[Sheet]
+    """On corrupted items and smaller training parts."""
 
 
 def _dataset(name: str, table: pd.DataFrame, summary: pd.DataFrame, metric: str) -> Dataset:
-    rows = summary[summary["dataset"] == name]
+    of_dataset = summary[summary["dataset"] == name]
+    rows, cells = plain(of_dataset), plain(table[table["dataset"] == name])
     answer = content.answer(rows, metric)
     return Dataset(
         name,
         answer,
         by_class(table, answer.best) if answer.best else [],
         pictures.heat_maps(rows, metric),
-        pictures.bars(rows, table[table["dataset"] == name], metric),
+        pictures.bars(rows, cells, metric),
         pictures.scatter(rows, metric),
+        sheets(of_dataset, metric),
     )
 
 

@@ -22,6 +22,7 @@ from mmbench.report.content import (
     seconds,
     shown_metrics,
 )
+from mmbench.report.trials import Sheet, plain, sheets
 from mmbench.results import summarise, telling_axes
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
     parts = [f"# {escape(record.name)}", _counts(table)]
     for dataset in dict.fromkeys(summary["dataset"]) if len(summary) else ():
         rows = summary[summary["dataset"] == dataset]
-        parts += [f"## {escape(dataset)}", _answer(rows, record.metric)]
-        parts += [_markdown(compact(rows, record.metric))]
+        clean = plain(rows)
+        parts += [f"## {escape(dataset)}", _answer(clean, record.metric)]
+        parts += [_markdown(compact(clean, record.metric))] if len(clean) else []
+        parts += [_sheet(sheet) for sheet in sheets(rows, record.metric)]
     parts += [_reasons(table, "Failed", FAILED), _reasons(table, "Left out", LEFT_OUT)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -110,6 +113,14 @@ def _answer(rows: pd.DataFrame, metric: str) -> str:
 def _reasons(table: pd.DataFrame, title: str, statuses: Sequence[str]) -> str:
     lines = [f"- {r.n} × {r.status}: {escape(r.reason)}" for r in reasons(table, statuses)]
     return "\n".join([f"## {title}", "", *lines]) if lines else ""
+
+
+def _sheet(sheet: Sheet) -> str:
+    import pandas as pd
+
+    rows = [[escape(field) for field in row] for row in sheet.rows]
+    table = _markdown(pd.DataFrame(rows, columns=sheet.columns))
+    return f"### {escape(sheet.title)}\n\n{table}\n\n{escape(sheet.note)}"
 
 
 def _markdown(table: pd.DataFrame) -> str:

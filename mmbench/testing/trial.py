@@ -19,7 +19,7 @@ from mmbench.catalogue import Catalogue, Entry, register
 from mmbench.execution import Observer, Run, run
 from mmbench.jobs import Job, Outcome
 from mmbench.planning import make_plan
-from mmbench.results import TIMING_COLUMNS, predictions_file
+from mmbench.results import STANDING, TIMING_COLUMNS, predictions_file
 from mmbench.store import Store
 from mmbench.testing.kit import BrokenContractError
 from mmbench.testing.planted import GATE, How, begun
@@ -229,7 +229,7 @@ class Result:
         import pandas as pd
 
         table = pd.read_csv(out / "cells.csv", dtype=str, keep_default_na=False)
-        table = table.drop(columns=list(TIMING_COLUMNS)).set_index("cell")
+        table = table.drop(columns=[*TIMING_COLUMNS, *STANDING]).set_index("cell")
         files = {cell: predictions_file(out, str(cell)) for cell in table.index}
         return cls(
             table, {cell: file.read_bytes() for cell, file in files.items() if file.exists()}

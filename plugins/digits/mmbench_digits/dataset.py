@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar, overload
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import numpy as np
 from PIL import Image
@@ -12,6 +13,9 @@ from sklearn.datasets import load_digits
 
 from mmbench_digits.phrases import base, mistype, read_phrases
 from mmbench_digits.speech import Audio, load, read_clips
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BLOCKS = 20
 FOLDS = 5
@@ -68,6 +72,8 @@ class Digits:
         The block modulo 5.
     phrases : list of str
         Each sample's phrase before typing errors.
+    attributes : pandas.DataFrame
+        ``language``, that of each sample's voice, and ``written``, as a numeral or a word.
     voices : list of str
         The voice that speaks each sample: language and variant, ``"en-us-f1"``.
 
@@ -127,6 +133,18 @@ class Digits:
             "speech": self._speech,
         }
         self.modalities = {"image": "image", "text": "text", "speech": "audio"}
+
+    @cached_property
+    def attributes(self) -> pd.DataFrame:
+        """What tells samples apart besides the digit: how it is written and who speaks."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "language": [clip.language for clip in self._clips],
+                "written": ["numeral" if p.numeral else "word" for p in self._phrases],
+            }
+        )
 
     def items(self, modality: str) -> Items:
         """Return the items of a modality, each made when it is accessed, none missing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from mmbench_manifest.items import Items
 from mmbench_manifest.labels import read_labels
 from mmbench_manifest.modalities import read_modality
 from mmbench_manifest.tables import Table, nearest, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS = {
     "train": "train",
@@ -48,6 +51,8 @@ class Manifest:
         Column of which every value is the test part once.
     group : str, optional
         Column of which no value may stand in two parts of a split.
+    attributes : list of str, optional
+        Columns by whose values results may be told apart.
     classes : dict of str to str, optional
         Label to the name of its class, for all labels; labels of one name are one class.
 
@@ -67,6 +72,8 @@ class Manifest:
         Integers where all values are integers in their usual spelling.
     groups : ndarray of str, shape (n,), or None
         As given.
+    attributes : pandas.DataFrame or None
+        The columns asked for, as they stand in the manifest.
 
     Raises
     ------
@@ -88,6 +95,7 @@ class Manifest:
         split: str | None = None,
         fold: str | None = None,
         group: str | None = None,
+        attributes: list[str] | None = None,
         classes: dict[str, str] | None = None,
     ) -> None:
         table = read_table(Path(path))
@@ -101,6 +109,7 @@ class Manifest:
         self.split = None if split is None else _split(table, split)
         self.folds = None if fold is None else _folds(table.keys(fold, "fold"))
         self.groups = None if group is None else np.array(table.keys(group, "group"))
+        self.attributes = None if attributes is None else _attributes(table, attributes)
         self._items = {
             name: read_modality(table, name, options, roles) for name, options in modalities.items()
         }
@@ -141,6 +150,12 @@ def _ids(table: Table, column: str | None) -> list[str]:
                 f"id: column {column!r} holds {name!r} twice, in rows {first + 1} and {index + 1}"
             )
     return ids
+
+
+def _attributes(table: Table, columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: table.column(name, "attributes") for name in columns})
 
 
 def _split(table: Table, column: str) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What a run's stored predictions say beyond its table: by group of samples, and by modality."""
