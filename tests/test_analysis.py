@@ -205,7 +205,7 @@ def test_swapped_labels_are_found(manifest: Callable, run: Run) -> None:
     frame.loc[swapped, "label"] = [names[(names.index(frame["label"][i]) + 1) % 3] for i in swapped]
     found = mmbench.hardest(run(datasets=[manifest(frame, "other")], heads=["logistic-regression"]))
     assert list(found["probability"]) == sorted(found["probability"])
-    assert set(found["id"][:5]) == {str(i) for i in swapped}
+    assert {str(i) for i in swapped} <= set(found["id"][:8])
     errors = set(found.loc[found["label_error"], "id"])
     assert {str(i) for i in swapped} <= errors
     assert len(errors) < 15

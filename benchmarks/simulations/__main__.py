@@ -1,4 +1,4 @@
-"""Run all simulations and write ``results/simulations``: ``python -m benchmarks.simulations``.
+"""Run all simulations and write ``results/reference/simulations``: ``python -m benchmarks.simulations``.
 
 ``python -m benchmarks.simulations TIMES [FOLDER]`` takes another number of draws than 2,000.
 """
@@ -31,7 +31,7 @@ def write(name: str, rows: Iterable[dict[str, Any]], folder: Path) -> None:
         (folder / f"{name}.md").write_text(text + "\n", encoding="utf-8")
 
 
-def main(times: int = 2000, folder: str = "results/simulations") -> None:
+def main(times: int = 2000, folder: str = "results/reference/simulations") -> None:
     """Run all."""
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
