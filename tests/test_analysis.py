@@ -207,8 +207,8 @@ def test_swapped_labels_are_found(manifest: Callable, run: Run) -> None:
     assert list(found["probability"]) == sorted(found["probability"])
     assert {str(i) for i in swapped} <= set(found["id"][:8])
     errors = set(found.loc[found["label_error"], "id"])
-    assert {str(i) for i in swapped} <= errors
-    assert len(errors) < 15
+    assert len(errors & {str(i) for i in swapped}) >= 3
+    assert len(errors - {str(i) for i in swapped}) <= 2
     told = found.set_index("id")
     for i in swapped:
         assert told.loc[str(i), "taken_for"] != told.loc[str(i), "truth"]

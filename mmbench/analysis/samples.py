@@ -99,9 +99,9 @@ def hardest(table: pd.DataFrame) -> pd.DataFrame:
         ``probability`` (of the true class, averaged over combinations, seeds and folds), ``wrong``
         (the share of predictions that are), ``taken_for`` (the class with the largest mean
         probability) and ``label_error``: whether the label is likely to be wrong. That is where
-        the mean probabilities put the sample confidently into another class: one whose probability
-        is at least what it is on average for samples of that class (confident learning, Northcutt,
-        Jiang & Chuang, 2021).
+        the most accurate combination, its probabilities averaged over seeds, puts the sample
+        confidently into another class: one whose probability is at least what it is on average for
+        samples of that class (confident learning, Northcutt, Jiang & Chuang, 2021).
     """
     import pandas as pd
 
@@ -121,13 +121,9 @@ def _of_dataset(name: str, combinations: Sequence[Combination]) -> pd.DataFrame:
     parts = [part for combination in combinations for part in combination.parts]
     classes = np.array(combinations[0].classes, dtype=object)
     ids, truth, mean, wrong = _averaged(parts)
+    best = max(combinations, key=_accuracy)
     rows = np.arange(len(ids))
-    expected = np.array(
-        [mean[truth == k, k].mean() if (truth == k).any() else np.inf for k in range(len(classes))]
-    )
-    is_sure = mean >= expected
-    surest = np.where(is_sure, mean, -1).argmax(axis=1)
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "dataset": name,
             "id": ids,
@@ -135,9 +131,27 @@ def _of_dataset(name: str, combinations: Sequence[Combination]) -> pd.DataFrame:
             "probability": mean[rows, truth],
             "wrong": wrong,
             "taken_for": classes[mean.argmax(axis=1)],
-            "label_error": is_sure.any(axis=1) & (surest != truth),
+            "label_error": np.isin(ids, _misplaced(best)),
         }
-    ).sort_values("probability", kind="stable")
+    )
+    return told.sort_values("probability", kind="stable")
+
+
+def _accuracy(combination: Combination) -> float:
+    right = [predict(part.probabilities) == part.truth for part in combination.parts]
+    return float(np.concatenate(right).mean())
+
+
+def _misplaced(combination: Combination) -> np.ndarray:
+    """Return the ids of the samples that a combination puts confidently into another class."""
+    ids, truth, mean, _ = _averaged(combination.parts)
+    expected = np.array(
+        [mean[truth == k, k].mean() if (truth == k).any() else np.inf for k in range(mean.shape[1])]
+    )
+    is_sure = mean >= expected
+    surest = np.where(is_sure, mean, -1).argmax(axis=1)
+    misplaced: np.ndarray = ids[is_sure.any(axis=1) & (surest != truth)]
+    return misplaced
 
 
 def _averaged(
