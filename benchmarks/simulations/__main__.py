@@ -1,4 +1,4 @@
-"""Run all simulations and write ``results/reference/simulations``: ``python -m benchmarks.simulations``.
+"""Run all simulations; results go to ``results/reference/simulations``.
 
 ``python -m benchmarks.simulations TIMES [FOLDER]`` takes another number of draws than 2,000.
 """
