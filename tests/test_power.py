@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, multinomial
 from statsmodels.stats.power import normal_power_het
@@ -67,6 +67,7 @@ def test_power_is_how_often_the_test_finds_it() -> None:
     discordance=st.floats(0, 1),
     power=st.floats(0.5, 0.95),
 )
+@example(n=20, discordance=1e-308, power=0.5)
 def test_the_smallest_difference_is_shown_with_the_power(
     n: int, discordance: float, power: float
 ) -> None:

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 NEGLIGIBLE = 1e-16
-"""Probability of a number of discordant samples that may be left out of the sum."""
+"""Probability of a number of discordant samples that may be left out."""
 
 
 def mcnemar_power(n: int, difference: float, discordance: float, *, level: float = 0.95) -> float:
@@ -50,7 +50,7 @@ def mcnemar_power(n: int, difference: float, discordance: float, *, level: float
             f"n={n}, difference={difference}, discordance={discordance}: expected n of 1 or more "
             "and |difference| <= discordance <= 1"
         )
-    if discordance == 0:
+    if n * discordance <= NEGLIGIBLE:
         return 0.0
     chances = binom.pmf(np.arange(n + 1), n, discordance)
     discordant = np.flatnonzero(chances > NEGLIGIBLE)
