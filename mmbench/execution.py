@@ -16,7 +16,7 @@ from mmbench.environment import environment, resolve_device
 from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
 from mmbench.folder import JOURNAL, RunFolder
 from mmbench.jobs import Job, Outcome
-from mmbench.observer import Observer as Observer
+from mmbench.observer import Observer
 from mmbench.planner import CellJobs
 from mmbench.planning import Plan, make_plan, select
 from mmbench.pooled import Pool

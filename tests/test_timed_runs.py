@@ -15,9 +15,10 @@ import pytest
 
 import mmbench
 from mmbench.errors import UserError
-from mmbench.execution import InterruptedRunError, Observer
+from mmbench.execution import InterruptedRunError
 from mmbench.measurement.composition import compose
 from mmbench.measurement.settings import Settings
+from mmbench.observer import Observer
 from mmbench.results import KEYS, SPEED
 from tests.conftest import comparable, read_log
 

@@ -62,7 +62,7 @@ def _run(matrix: Mapping[str, Any], folder: Path, began: float, *, jobs: int, **
     laps = [time.perf_counter()]
 
     import mmbench
-    from mmbench.execution import Observer
+    from mmbench.observer import Observer
 
     told, kinds, done = Told(), Counter[str](), Counter[str]()
 

@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.execution import Observer, Run
+from mmbench.execution import Run
 from mmbench.jobs import Job, Outcome
+from mmbench.observer import Observer
 
 EVERY = 10.0
 """Seconds between two lines in a log."""

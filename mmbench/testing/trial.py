@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mmbench.catalogue import Catalogue, Entry, register
-from mmbench.execution import Observer, Run, run
+from mmbench.execution import Run, run
 from mmbench.jobs import Job, Outcome
+from mmbench.observer import Observer
 from mmbench.planning import make_plan
 from mmbench.results import STANDING, TIMING_COLUMNS, predictions_file
 from mmbench.store import Store
