@@ -13,7 +13,7 @@ import pandas as pd
 
 import mmbench
 from benchmarks.speed.kernels import TASKS, compare
-from benchmarks.speed.regressions import changes
+from benchmarks.speed.regressions import SUITES, changes
 from mmbench.measurement.benchmark import import_benchmark
 
 ROOT = Path(__file__).parent.parent
@@ -95,6 +95,6 @@ def test_a_row_has_fallen_where_ranges_are_apart() -> None:
     (change,) = changes(costs, slower)
     assert change.verdict == "fallen"
     assert "a, 1: more_s 2 (1.8 to 2.2), now 3 (2.5 to 3.5)" in str(change)
-    for suite in ("kernels", "texts", "images", "startup"):
+    for suite in SUITES:
         table = pd.read_csv(ROOT / "results" / "speed" / f"{suite}-cpu.csv")
         assert {change.verdict for change in changes(table, table)} == {"as before"}
