@@ -344,8 +344,8 @@ class _Execution:
     # --- after ---------------------------------------------------------------------------------
 
     def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> pd.DataFrame:
-        from mmbench.report.html import write_html
-        from mmbench.report.markdown import write_report
+        from mmbench.report.forms import FORMS, write
+        from mmbench.report.gather import gather
 
         run = self.run
         records = run.out.journal()
@@ -358,8 +358,9 @@ class _Execution:
         stand(table, pool)
         write_table(table, run.folder)
         summary = summarise(table, pool=pool)
-        write_report(table, run.folder, summary=summary)
-        write_html(table, run.folder, summary=summary)
+        report = gather([table], [summary])
+        for form in ("md", "html"):
+            write(report, form, run.folder / FORMS[form])
         self._tell("mmbench_run_finished", run=run, table=table.copy())
         return table
 

@@ -24,6 +24,8 @@ import mmbench as face
 from mmbench.cli import cli
 from mmbench.report import content, html, markdown, pictures
 from mmbench.report.classes import by_class
+from mmbench.report.forms import write
+from mmbench.report.gather import gather
 from mmbench.results import columns, make_table, read_results, write_predictions, write_table
 
 SCRIPT = "<script>alert(1)</script>"
@@ -118,6 +120,12 @@ def write_run(
     return read_results(folder)
 
 
+def written(table: pd.DataFrame, folder: Path) -> Path:
+    """Write a run's report and return its file."""
+    write(gather([table]), "html", folder / "report.html")
+    return folder / "report.html"
+
+
 # --- reading a report back ---------------------------------------------------------------------
 
 
@@ -181,7 +189,7 @@ def combinations(page: Page) -> tuple[list[str], list[list[tuple[str, str | None
 def test_the_table_is_the_summary(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows())
     summary = face.summarise(table)
-    headers, rows = combinations(Page(html.render(table)))
+    headers, rows = combinations(Page(html.render(gather([table]))))
     assert headers[:5] == ["dataset", "modalities", "fusion", "head", "params"]
     assert len(rows) == len(summary)
     by_name = summary.set_index(["dataset", "modalities", "fusion", "head", "params"])
@@ -209,7 +217,7 @@ def test_the_table_is_the_summary(tmp_path: Path) -> None:
 def test_the_answer_is_the_best_by_the_headline_metric(tmp_path: Path, metric: str) -> None:
     table = write_run(tmp_path / "run", matrix_rows(), metric)
     summary = face.summarise(table)
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     pick = "idxmin" if metric == "log_loss" else "idxmax"
     for dataset in ("pets", "宠物"):
         rows = summary[summary["dataset"] == dataset]
@@ -227,7 +235,7 @@ def test_the_answer_is_the_best_by_the_headline_metric(tmp_path: Path, metric: s
             assert f"{name}: {single[metric]:.3f}" in page.text
             assert f"{best[metric] - single[metric]:+.3f}" in page.text
     assert "the best of 10 by its test score, so it is an optimistic estimate" in page.text
-    assert f"Best by mean {metric}" in markdown.render(table)
+    assert f"Best by mean {metric}" in markdown.render(gather([table]))
 
 
 def test_a_combination_with_failed_cells_does_not_win(tmp_path: Path) -> None:
@@ -238,8 +246,11 @@ def test_a_combination_with_failed_cells_does_not_win(tmp_path: Path) -> None:
     assert answer.best is not None
     assert answer.best["accuracy"] == 0.6
     assert (answer.compared, answer.incomplete) == (1, 1)
-    assert "Not compared, because some of their cells failed: 1." in Page(html.render(table)).text
-    headers, listed = combinations(Page(html.render(table)))
+    assert (
+        "Not compared, because some of their cells failed: 1."
+        in Page(html.render(gather([table]))).text
+    )
+    headers, listed = combinations(Page(html.render(gather([table]))))
     assert [fields[headers.index("cells")][0] for fields in listed] == ["1 of 2", "2 of 2"]
 
 
@@ -269,7 +280,7 @@ def test_heat_maps_hold_the_best_of_each_place(tmp_path: Path, metric: str) -> N
         ends = (min(shown), max(shown))
         assert (scale.worst, scale.best) == (ends if metric == "accuracy" else ends[::-1])
         found += shown
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     tables = [t for t in page.tables if t[0][0][0] == "encoders"]
     assert len(tables) == 4
     told = [float(value) for t in tables for line in t[1:] for _, value in line if value]
@@ -279,7 +290,7 @@ def test_heat_maps_hold_the_best_of_each_place(tmp_path: Path, metric: str) -> N
 def test_cost_is_told_by_phase_and_in_all(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows())
     summary = face.summarise(table)
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     tables = [t for t in page.tables if t[0][0][0] == "combination, best first"]
     assert [len(t) - 1 for t in tables] == [10, 10]
     texts = {tuple(text for text, _ in line[2:5]) for t in tables for line in t[1:]}
@@ -370,7 +381,7 @@ def test_classes_are_scored_over_all_predictions(tmp_path: Path) -> None:
     recalls = [each.recall for each in by_class(table, best)]
     assert recalls[:3] == sorted(recalls[:3])
     assert math.isnan(recalls[3])  # the class without a sample
-    shown = Page(html.render(table)).table("class")
+    shown = Page(html.render(gather([table]))).table("class")
     assert {line[0][0] for line in shown[1:]} == set(CLASSES)
 
 
@@ -416,8 +427,8 @@ HOSTILE = {
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", hostile_rows(), **HOSTILE)
-    plain = Page(html.render(write_run(tmp_path / "plain", matrix_rows())))
-    page = Page(html.render(table))
+    plain = Page(html.render(gather([write_run(tmp_path / "plain", matrix_rows())])))
+    page = Page(html.render(gather([table])))
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in plain.elements} | {
         "details", "summary"
     }  # fmt: skip
@@ -440,7 +451,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_nothing_is_fetched(tmp_path: Path) -> None:
-    text = html.render(write_run(tmp_path / "run", matrix_rows()))
+    text = html.render(gather([write_run(tmp_path / "run", matrix_rows())]))
     page = Page(text)
     links = [
         value or ""
@@ -460,7 +471,7 @@ def test_nothing_is_fetched(tmp_path: Path) -> None:
 
 def test_names_of_all_scripts_stand_in_it(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows())
-    file = html.write_html(table, tmp_path / "run")
+    file = written(table, tmp_path / "run")
     assert file == tmp_path / "run" / "report.html"
     page = Page(file.read_bytes().decode("utf-8"))
     assert {"charset": "utf-8"} in page.of("meta")
@@ -473,7 +484,7 @@ def test_names_of_all_scripts_stand_in_it(tmp_path: Path) -> None:
 
 def test_headings_step_down_one_by_one(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows() + hostile_rows(), **HOSTILE)
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -489,7 +500,7 @@ def test_failed_and_left_out_cells_are_told_with_their_reasons(tmp_path: Path) -
     broken = {"dataset": "x", "status": "failed", "reason": "no such file: a.csv"}
     rows += [row(9, head="", params="", **nothing, **broken)]
     rows += [row(3, seed=1, status="skipped", reason="nothing depends on the seed")]
-    page = Page(html.render(write_run(tmp_path / "run", rows)))
+    page = Page(html.render(gather([write_run(tmp_path / "run", rows)])))
     assert "6 cells: 1 ok, 4 failed , 1 left out." in page.text.replace("failed,", "failed ,")
     failed, left_out = (t for t in page.tables if t[0][0][0] == "cells")
     told = [(line[0][0], line[1][0], " ".join(line[2][0].split())) for line in failed[1:]]
@@ -524,7 +535,7 @@ FEW: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("case", FEW)
 def test_a_run_with_little_in_it_has_a_report(tmp_path: Path, case: str) -> None:
     table = write_run(tmp_path / "run", FEW[case])
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     assert page.text.startswith("动物 🐈")
     assert f"{len(table)} cells:" in page.text
     assert "nan" not in page.text.lower().split()
@@ -538,13 +549,13 @@ def test_a_run_with_little_in_it_has_a_report(tmp_path: Path, case: str) -> None
         assert "gone" in page.text
     if case in ("no cell", "all left out"):
         assert "No cell was evaluated" in page.text
-    assert markdown.render(table).startswith("# 动物 🐈\n")
+    assert markdown.render(gather([table])).startswith("# 动物 🐈\n")
 
 
 def test_a_table_without_its_folder_has_a_report(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows())
     table.attrs.clear()
-    page = Page(html.render(table))
+    page = Page(html.render(gather([table])))
     assert page.text.startswith("mmbench")
     assert not [t for t in page.tables if t[0][0][0] == "class"]
     assert "environment.json is missing" in page.text
@@ -557,7 +568,7 @@ def test_damaged_files_beside_the_table_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "run" / "environment.json").write_text("[1]")
     (tmp_path / "run" / "matrix.toml").write_text("= no toml", encoding="utf-8")
     summary = face.summarise(make_table(matrix_rows(), list(table.columns)))
-    page = Page(html.render(table, summary))
+    page = Page(html.render(gather([table], [summary])))
     assert "environment.json is missing" in page.text
     assert not [t for t in page.tables if t[0][0][0] == "class"]
 
@@ -569,7 +580,7 @@ def test_report_is_html_unless_asked_otherwise(tmp_path: Path) -> None:
     table = write_run(tmp_path / "run", matrix_rows())
     done = CliRunner().invoke(cli, ["report", str(tmp_path / "run")], catch_exceptions=False)
     assert done.output == f"{tmp_path / 'run' / 'report.html'}\n"
-    assert (tmp_path / "run" / "report.html").read_text("utf-8") == html.render(table)
+    assert (tmp_path / "run" / "report.html").read_text("utf-8") == html.render(gather([table]))
     (tmp_path / "run" / "report.html").unlink()
     CliRunner().invoke(cli, ["report", str(tmp_path / "run"), "--out", str(tmp_path / "it.html")])
     assert Page((tmp_path / "it.html").read_text("utf-8")).of("table")
@@ -621,7 +632,7 @@ def opened(browser: Any, table: pd.DataFrame, folder: Path) -> Any:
     """Open a table's report from disk."""
     for log in ("browser", "performance"):
         browser.get_log(log)  # what came before
-    browser.get(html.write_html(table, folder).as_uri())
+    browser.get(written(table, folder).as_uri())
     return browser
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.report import content, pictures
 from mmbench.report.classes import ClassFigures, by_class
+from mmbench.report.gather import Part, Report
 from mmbench.report.trials import Sheet, plain, sheets
-from mmbench.results import summarise, telling_axes
+from mmbench.results import telling_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,23 +27,10 @@ CHOSEN = ("dataset", "modalities", "alignment", "fusion", "head", "finetune", "m
 """The axes whose values a reader chooses from a list."""
 
 
-def write_html(table: pd.DataFrame, folder: Path, *, summary: pd.DataFrame | None = None) -> Path:
-    """Write ``report.html`` into a folder and return its path."""
-    file = folder / "report.html"
-    file.write_text(render(table, summary), encoding="utf-8")
-    return file
-
-
-def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
-    """Return the report of a run's table of cells; its summary is made where none is given.
-
-    What lies in ``table.attrs["folder"]`` is told where it is there: the environment, the matrix
-    file, the predictions of the best combinations.
-    """
-    if summary is None:
-        summary = summarise(table)
-    record = content.read_record(table)
-    names = list(dict.fromkeys(summary["dataset"])) if len(summary) else []
+def render(report: Report) -> str:
+    """Return a report as a page that needs nothing else."""
+    run = report.runs[0]
+    table, summary, record = run.table, run.summary, run.record
     templates = _templates()
     script = _source(templates, "report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -51,8 +39,8 @@ def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
         metric=record.metric,
         counts=_counts(table),
         last=max(table["started"], default=""),
-        datasets=[_dataset(name, table, summary, record.metric) for name in names],
-        grid=_grid(plain(summary), record.metric) if names else None,
+        datasets=[_dataset(part) for part in report.parts],
+        grid=_grid(plain(summary), record.metric) if report.parts else None,
         spent=table["cost_s_shared"].sum(),
         alone=table[list(pictures.PHASES)].sum().sum(),
         failed=content.reasons(table, content.FAILED),
@@ -129,18 +117,16 @@ class Dataset:
     """On corrupted items and smaller training parts."""
 
 
-def _dataset(name: str, table: pd.DataFrame, summary: pd.DataFrame, metric: str) -> Dataset:
-    of_dataset = summary[summary["dataset"] == name]
-    rows, cells = plain(of_dataset), plain(table[table["dataset"] == name])
-    answer = content.answer(rows, metric)
+def _dataset(part: Part) -> Dataset:
+    rows, metric, answer = part.rows, part.metric, part.answer
     return Dataset(
-        name,
+        part.dataset,
         answer,
-        by_class(table, answer.best) if answer.best else [],
+        by_class(part.run.table, answer.best) if answer.best else [],
         pictures.heat_maps(rows, metric),
-        pictures.bars(rows, cells, metric),
+        pictures.bars(rows, part.cells, metric),
         pictures.scatter(rows, metric),
-        sheets(of_dataset, metric),
+        sheets(part.all_rows, metric),
     )
 
 

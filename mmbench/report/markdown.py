@@ -4,51 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbench.report.content import (
     FAILED,
     LEFT_OUT,
     SERVED,
-    answer,
+    Answer,
     combination,
     encoder_names,
     figure,
     options,
     ranked,
-    read_record,
     reasons,
     seconds,
     shown_metrics,
 )
-from mmbench.report.trials import Sheet, plain, sheets
-from mmbench.results import summarise, telling_axes
+from mmbench.report.gather import Report
+from mmbench.report.trials import Sheet, sheets
+from mmbench.results import telling_axes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_report(table: pd.DataFrame, folder: Path, *, summary: pd.DataFrame | None = None) -> Path:
-    """Write ``report.md`` into a folder and return its path."""
-    file = folder / "report.md"
-    file.write_text(render(table, summary), encoding="utf-8")
-    return file
-
-
-def render(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> str:
-    """Return the report of a run's table of cells; its summary is made where none is given."""
-    if summary is None:
-        summary = summarise(table)
-    record = read_record(table)
-    parts = [f"# {escape(record.name)}", _counts(table)]
-    for dataset in dict.fromkeys(summary["dataset"]) if len(summary) else ():
-        rows = summary[summary["dataset"] == dataset]
-        clean = plain(rows)
-        parts += [f"## {escape(dataset)}", _answer(clean, record.metric)]
-        parts += [_markdown(compact(clean, record.metric))] if len(clean) else []
-        parts += [_sheet(sheet) for sheet in sheets(rows, record.metric)]
-    parts += [_reasons(table, "Failed", FAILED), _reasons(table, "Left out", LEFT_OUT)]
+def render(report: Report) -> str:
+    """Return a report as Markdown."""
+    run = report.runs[0]
+    parts = [f"# {escape(run.record.name)}", _counts(run.table)]
+    for part in report.parts:
+        parts += [f"## {escape(part.dataset)}", _answer(part.answer, part.metric)]
+        parts += [_markdown(compact(part.rows, part.metric))] if len(part.rows) else []
+        parts += [_sheet(sheet) for sheet in sheets(part.all_rows, part.metric)]
+    parts += [_reasons(run.table, "Failed", FAILED), _reasons(run.table, "Left out", LEFT_OUT)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -84,8 +72,7 @@ def _counts(table: pd.DataFrame) -> str:
     return f"{len(table)} cells: {listed}." if len(table) else "No cells."
 
 
-def _answer(rows: pd.DataFrame, metric: str) -> str:
-    found = answer(rows, metric)
+def _answer(found: Answer, metric: str) -> str:
     if found.best is None:
         return "No cell of this dataset was evaluated."
     told = f"Best by mean {escape(metric)}: **{escape(combination(found.best))}**"
