@@ -1,4 +1,4 @@
-"""The matrix file's tables: ``[split]``, ``[tuning]``, ``[corruption]`` and ``[timing]``."""
+"""The matrix file's tables: ``[split]``, ``[tuning]``, ``[corruption]``, ``[timing]`` ..."""
 
 from __future__ import annotations
 
@@ -160,3 +160,27 @@ class CorruptionBlock(Strict):
                 "nothing to corrupt; give missing, permuted, additive or [corruption.noise]"
             )
         return self
+
+
+class Needs(Strict):
+    """What each job of a kind needs of the node that it is done on; the rest the runner says."""
+
+    cpus: float | None = Field(default=None, gt=0)
+    gpus: float | None = Field(default=None, ge=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+
+
+class ResourcesBlock(Strict):
+    """``[resources]``: by kind of job, for runners that place jobs by what they need."""
+
+    embed: Needs = Needs()
+    align: Needs = Needs()
+    fuse: Needs = Needs()
+    distances: Needs = Needs()
+    fit: Needs = Needs()
+    cross_fit: Needs = Needs()
+    corrupt: Needs = Needs()
+    predict: Needs = Needs()
+    decide: Needs = Needs()
+    score: Needs = Needs()
+    tune: Needs = Needs()

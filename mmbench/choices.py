@@ -38,6 +38,8 @@ class Choice:
     """The options that are paths, as they stand in the file."""
     over_time: str = ""
     """How an image encoder's embeddings of a video's frames are pooled: mean or max."""
+    calibrate: str = NONE
+    """How a head's own probabilities are calibrated: temperature, or none."""
     broken: str = ""
     """Why its target cannot be imported, where it cannot."""
     traceback: str = ""
@@ -75,6 +77,8 @@ class Choice:
             told["standardise"] = self.standardise
         if self.over_time:
             told["over_time"] = self.over_time
+        if self.calibrate != NONE:
+            told["calibrate"] = self.calibrate
         return told
 
     @cached_property
@@ -95,7 +99,8 @@ def adjusted(choice: Choice, params: Mapping[str, Any]) -> Choice:
         return choice
     accepted = signature(choice.entry)
     typed = accepted.validate({**choice.params, **params}, f"{choice.entry.sort} {choice.name}")
-    return _choose(choice.entry, typed, choice.standardise, accepted, Path())
+    made = _choose(choice.entry, typed, choice.standardise, accepted, Path())
+    return replace(made, calibrate=choice.calibrate)
 
 
 def choices(
@@ -124,11 +129,15 @@ def choices(
             expanded.append(choice)
             continue
         poolings = getattr(use, "over_time", None) or [""]
+        calibrations = getattr(use, "calibrate", [NONE])
         for combination in itertools.product(*axes.values()):
             given = dict(zip(axes, combination, strict=True))
             params = accepted.validate(given, f"{where} ({use.use})", later=tuned)
             choice = _choose(entry, params, standardise, accepted, source.folder)
-            expanded += [replace(choice, over_time=pooling) for pooling in poolings]
+            expanded += [
+                replace(choice, over_time=pooling, calibrate=calibration)
+                for pooling, calibration in itertools.product(poolings, calibrations)
+            ]
     return expanded
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mmbench import splits
 from mmbench.cells import Cell
-from mmbench.choices import Choice
+from mmbench.choices import NONE, Choice
 from mmbench.corruption.items import lost
 from mmbench.corruption.model import Corruption
 from mmbench.data import Samples
@@ -88,6 +88,7 @@ class Components:
     def _component(self, choice: Choice, seed: int | None) -> dict[str, Any]:
         device = self.device if "device" in choice.asks else None
         options = {k: v.name if isinstance(v, Path) else v for k, v in choice.complete.items()}
+        calibrate = {"calibrate": choice.calibrate} if choice.calibrate != NONE else {}
         identity = [choice.entry.plugin.identity, choice.weights, options, device]
         return {
             "sort": choice.entry.sort,
@@ -96,6 +97,7 @@ class Components:
             "seed": seed,
             "sparse": choice.entry.sparse,
             "over_time": choice.over_time,
+            **calibrate,
             "identity": hashlib.sha256(canonical(identity).encode()).hexdigest()[:16],
         }
 

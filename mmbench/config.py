@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mmbench.blocks import (
     CorruptionBlock,
+    ResourcesBlock,
     SplitBlock,
     Strict,
     TimingBlock,
@@ -26,6 +27,7 @@ from mmbench.errors import UserError, did_you_mean
 Pooling = Literal["mean", "max"]
 MissingPolicy = Literal["mean", "zero", "drop-modality", "skip"]
 Finetune = Literal["frozen", "lora", "full"]
+Calibration = Literal["none", "temperature"]
 
 FROZEN = "frozen"
 """Of `Finetune`: encoders are not trained with the fusion, and embeddings come from the store."""
@@ -58,6 +60,17 @@ class EncoderUse(Use):
     over_time: Annotated[list[Pooling], BeforeValidator(as_list), Field(min_length=1)] | None = None
 
 
+class HeadUse(Use):
+    """A head's entry, with the harness's own key.
+
+    ``calibrate`` says whether the head's own probabilities are calibrated.
+    """
+
+    calibrate: Annotated[list[Calibration], BeforeValidator(as_list)] = Field(
+        default=["none"], min_length=1
+    )
+
+
 class DatasetBlock(Use):
     """One ``[[datasets]]`` block."""
 
@@ -70,6 +83,9 @@ EncoderEntries = Annotated[
     BeforeValidator(as_list),
     Field(min_length=1),
 ]
+HeadEntries = Annotated[
+    list[Annotated[HeadUse, BeforeValidator(_as_entry)]], BeforeValidator(as_list)
+]
 
 
 class MatrixFile(Strict):
@@ -81,7 +97,7 @@ class MatrixFile(Strict):
     encoders: dict[str, EncoderEntries]
     alignments: Entries = Field(default_factory=lambda: [Use(use="none")])
     fusions: Entries = Field(default_factory=list)
-    heads: Entries = Field(min_length=1)
+    heads: HeadEntries = Field(min_length=1)
     metrics: Entries = Field(default_factory=list)
     metric: str = "accuracy"
     subsets: Literal["all"] | list[Annotated[list[str], Field(min_length=1)]] | None = None
@@ -102,6 +118,7 @@ class MatrixFile(Strict):
     tuning: TuningBlock | None = None
     corruption: CorruptionBlock | None = None
     timing: TimingBlock | None = None
+    resources: ResourcesBlock = Field(default_factory=ResourcesBlock)
 
 
 @dataclass(frozen=True)
@@ -217,6 +234,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "tuning": TuningBlock,
     "corruption": CorruptionBlock,
     "timing": TimingBlock,
+    "resources": ResourcesBlock,
 }
 """The tables that hold keys of their own."""
 
@@ -273,8 +291,7 @@ def _explain(error: ValidationError) -> str:
     where, told = where.lstrip("."), 1
     if problem["type"] == "extra_forbidden":
         key = str(location[-1])
-        block = TABLES.get(str(location[0]), MatrixFile)
-        text = f"unknown key {where!r}{did_you_mean(key, block.model_fields)}"
+        text = f"unknown key {where!r}{did_you_mean(key, _table(location).model_fields)}"
     elif problem["type"] == "missing":
         text = f"key {where!r} is required"
     else:
@@ -285,6 +302,16 @@ def _explain(error: ValidationError) -> str:
         told = len(alike)
     more = error.error_count() - told
     return text + (f" (and {more} more)" if more and problem["type"] != "extra_forbidden" else "")
+
+
+def _table(location: list[int | str]) -> type[BaseModel]:
+    """Return the table that a key stands in, or the nearest around it that is known."""
+    table = TABLES.get(str(location[0]), MatrixFile)
+    for part in location[1:-1]:
+        field = table.model_fields.get(str(part))
+        if field is not None and isinstance(field.annotation, type):
+            table = field.annotation if issubclass(field.annotation, BaseModel) else table
+    return table
 
 
 def _keys(location: Iterable[int | str]) -> list[int | str]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mmbench.cells import Cell
-from mmbench.choices import Choice, adjusted
+from mmbench.choices import NONE, Choice, adjusted
 from mmbench.components import Rows
 from mmbench.graph import Shared
-from mmbench.measures import ON_TRIAL, Measures
-from mmbench.options import build
+from mmbench.measures import Measures
+from mmbench.options import ON_TRIAL, build
 from mmbench.pipeline import is_calibrated
 from mmbench.searchspace import Drawn
 from mmbench.splits import derive_seed
@@ -256,6 +256,8 @@ class Fits(Measures):
         return self.graph.add(kind, label, [*inputs, tuned], spec)
 
     def _needs_calibration(self, head: Choice) -> bool:
+        if head.calibrate != NONE:
+            return True
         if head not in self._calibrated:
             try:
                 self._calibrated[head] = not is_calibrated(build(head.entry, head.params, ON_TRIAL))

@@ -15,6 +15,8 @@ from mmbench.contracts import KINDS
 from mmbench.corruption.model import ADDITIVE, Corruption, corruptions
 from mmbench.data import Samples
 from mmbench.errors import UserError, did_you_mean
+from mmbench.options import ON_TRIAL, build
+from mmbench.pipeline import is_calibrated
 from mmbench.searchspace import SearchSpace, check_tuning
 from mmbench.splits import Part, share_of
 
@@ -52,8 +54,19 @@ def candidates(source: Source, samples: Samples, catalogue: Catalogue) -> Candid
         alignments.insert(0, None)
     fusions = choices(matrix.fusions, "fusion", "fusions", source, catalogue)
     heads = choices(matrix.heads, "head", "heads", source, catalogue)
+    heads = [replace(head, calibrate=NONE) if _has_none(head) else head for head in heads]
     check_tuning(source, fusions, heads)
     return Candidates(encoders, alignments, fusions, heads)
+
+
+def _has_none(head: Choice) -> bool:
+    """Whether a head whose probabilities shall be calibrated has none, so that they are anyway."""
+    if head.calibrate == NONE or head.broken:
+        return False
+    try:
+        return not is_calibrated(build(head.entry, head.params, ON_TRIAL))
+    except (Exception, SystemExit):  # it will fail again, and be told, where it is fitted
+        return False
 
 
 def _of_kind(choice: Choice, kind: str, what: str, where: str, catalogue: Catalogue) -> Choice:

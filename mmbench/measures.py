@@ -10,18 +10,14 @@ import numpy as np
 
 from mmbench.choices import Choice
 from mmbench.components import Components, Rows
-from mmbench.config import FROZEN
 from mmbench.graph import Shared
-from mmbench.options import build
+from mmbench.options import ON_TRIAL, build
 
 STORED_BYTES = 2**28
 """The most that one modality's distances may take in the store."""
 
 MOST_BYTES = 2**30
 """The most that a fit's distances may take in memory."""
-
-ON_TRIAL = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
-"""What a plugin is given that is built only to see what it offers."""
 
 Features = tuple[dict[str, Any], list[str]]
 """The spec of features, and the jobs that they are read from."""

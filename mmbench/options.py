@@ -14,10 +14,14 @@ from typing import Any
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from mmbench.catalogue import Entry
+from mmbench.config import FROZEN
 from mmbench.errors import UserError, did_you_mean
 
 GIVEN = ("seed", "device", "threads", "n_classes", "finetune")
 """Parameters that the harness gives to those who ask for them by name."""
+
+ON_TRIAL = {"seed": 0, "threads": 1, "device": "cpu", "n_classes": 2, "finetune": FROZEN}
+"""What a plugin is given of them that is built only to see what it offers."""
 
 
 @dataclass(frozen=True)

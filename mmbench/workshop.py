@@ -18,6 +18,7 @@ from mmbench.data import DatasetSpec
 from mmbench.frames import FrameWise
 from mmbench.options import build, canonical
 from mmbench.store import Store
+from mmbench.tempered import Tempered
 
 T = TypeVar("T")
 
@@ -74,6 +75,8 @@ class Workshop:
             "finetune": component.get("finetune", FROZEN),
         }
         built = build(entry, component["params"], given)
+        if "calibrate" in component:
+            return Tempered(built)
         return FrameWise(built, component["over_time"]) if component["over_time"] else built
 
     def encoder(self, component: Mapping[str, Any]) -> Any:
