@@ -68,7 +68,11 @@ def mmbench_register_commands(cli: click.Group) -> None:
 
 @hookspec
 def mmbench_run_started(run: Any) -> None:
-    """Tell that a run begins; ``run`` has ``name``, ``folder`` and ``plan``."""
+    """Tell that a run begins.
+
+    ``run`` has ``name``, ``folder``, ``plan``, ``chosen`` (the cells to work on) and ``rows`` (by
+    cell, those of the table so far).
+    """
 
 
 @hookspec

@@ -122,7 +122,7 @@ def read_results(folder: str | Path) -> pd.DataFrame:
         table = pd.read_parquet(file)
     except (OSError, ValueError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from None
-    table.attrs["folder"] = str(file.parent)
+    table.attrs = {"folder": str(file.parent)}  # none that the file brings: they name plugins
     return table
 
 

@@ -264,6 +264,15 @@ def test_read_results_reads_folder_or_file(folder: Path, tmp_path: Path) -> None
     assert str(tmp_path) in str(caught.value)
 
 
+def test_a_table_names_no_plugin_to_be_loaded(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "harm.py").write_text("raise SystemExit('it was loaded')")
+    table = pd.read_parquet(folder / "cells.parquet")
+    table.attrs = {"plugins": [str(tmp_path / "harm.py")], "folder": "/nowhere"}
+    table.to_parquet(tmp_path / "cells.parquet")
+
+    assert mmbench.read_results(tmp_path).attrs == {"folder": str(tmp_path)}
+
+
 def test_summary(folder: Path) -> None:
     """Means and spreads are over cells; pooled figures over the folds of a seed together."""
     table = mmbench.read_results(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.errors import UserError
-from mmbench.statistics.families import METHODS, Correction
+from mmbench.statistics.families import CORRECTIONS, Correction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,8 +158,8 @@ def compare(
 
     if min_effect is not None and not min_effect >= 0:
         raise UserError(f"--min-effect {min_effect}: expected 0 or more")
-    if correction not in METHODS:
-        raise UserError(f"--correction {correction}: expected {' or '.join(METHODS)}")
+    if correction not in CORRECTIONS:
+        raise UserError(f"--correction {correction}: expected {' or '.join(CORRECTIONS)}")
     if not 0 < level < 1:
         raise UserError(f"level {level}: expected a number between 0 and 1")
     least = dict(MIN_EFFECT) if min_effect is None else dict.fromkeys(MIN_EFFECT, min_effect)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 Correction = Literal["holm", "fdr"]
-
-METHODS = {"holm": "holm", "fdr": "fdr_bh"}
-"""The names that statsmodels has for the corrections."""
+CORRECTIONS: tuple[str, ...] = get_args(Correction)
 
 
 def adjust(p_values: np.ndarray, correction: Correction = "holm") -> np.ndarray:
@@ -30,10 +28,20 @@ def adjust(p_values: np.ndarray, correction: Correction = "holm") -> np.ndarray:
     -------
     ndarray of float64, the same shape
     """
-    from statsmodels.stats.multitest import multipletests
+    from scipy.stats import false_discovery_control
 
     adjusted = np.array(p_values, dtype=np.float64)
     made = ~np.isnan(adjusted)
+    correct = _holm if correction == "holm" else false_discovery_control
     if made.any():
-        adjusted[made] = multipletests(adjusted[made], method=METHODS[correction])[1]
+        adjusted[made] = correct(adjusted[made])
     return adjusted
+
+
+def _holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p-values (n,) corrected by Holm's step-down method (1979)."""
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(stepped, 1)
+    return corrected
