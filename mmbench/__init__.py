@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mmbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from mmbench import plot
+    from mmbench.analysis.classes import class_gains
     from mmbench.analysis.groups import by_group
     from mmbench.analysis.modalities import contributions, diversity, levels
     from mmbench.analysis.robustness import robustness
@@ -31,6 +33,7 @@ _FACE = {
     "TIMING_COLUMNS": "mmbench.results:TIMING_COLUMNS",
     "by_group": "mmbench.analysis.groups:by_group",
     "calibration": "mmbench.analysis.samples:calibration",
+    "class_gains": "mmbench.analysis.classes:class_gains",
     "compare": "mmbench.comparison.runs:compare",
     "confusion": "mmbench.analysis.samples:confusion",
     "contributions": "mmbench.analysis.modalities:contributions",
@@ -40,6 +43,7 @@ _FACE = {
     "hardest": "mmbench.analysis.samples:hardest",
     "levels": "mmbench.analysis.modalities:levels",
     "plan": "mmbench.planning:make_plan",
+    "plot": "mmbench.plot:",
     "progress": "mmbench.workshop:progress",
     "read_results": "mmbench.results:read_results",
     "read_timings": "mmbench.measurement.table:read_timings",
@@ -57,6 +61,7 @@ __all__ = [
     "Sequences",
     "by_group",
     "calibration",
+    "class_gains",
     "compare",
     "confusion",
     "contributions",
@@ -67,6 +72,7 @@ __all__ = [
     "hookimpl",
     "levels",
     "plan",
+    "plot",
     "progress",
     "read_results",
     "read_timings",
@@ -83,7 +89,8 @@ def __getattr__(name: str) -> Any:
     if name not in _FACE:
         raise AttributeError(f"module 'mmbench' has no attribute {name!r}")
     module, _, attribute = _FACE[name].partition(":")
-    value = getattr(importlib.import_module(module), attribute)
+    value = importlib.import_module(module)
+    value = getattr(value, attribute) if attribute else value
     globals()[name] = value
     return value
 

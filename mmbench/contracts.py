@@ -311,7 +311,12 @@ class Runner(Protocol):
 
     The harness decides which job is next and what a failure means for the others; a runner only
     has jobs performed (`mmbench.jobs.perform`) and says how each ended (`mmbench.jobs.Outcome`,
-    `mmbench.jobs.death` for a process that died). It has no options.
+    `mmbench.jobs.death` for a process that died). It has no options. It is given by keyword what
+    it asks for of ``address`` (``--address``, or None), ``jobs`` (``--jobs``, or None) and
+    ``resources``: by kind of job what ``[resources]`` says of ``cpus``, ``gpus`` and
+    ``memory_gb``. Where it has a method ``start()``, this is called once, before the first job,
+    and may return a line to be printed. Both raise a mistake of the user's as `ValueError` or
+    `OSError`.
     """
 
     slots: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,13 @@ from mmbench.statistics.resampling import bootstrap_weights, degrees, draws_for
 from mmbench.statistics.selection import outside
 from mmbench.statistics.weighted import class_weights, has_form, of_sums, resampled
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Figures = dict[str, float | None]
+
+LABELS = ("id", "truth", "predicted", "group")
+"""The columns of predictions besides probabilities."""
 
 KEPT = 3
 """Of how many sets of samples the draws are kept."""
@@ -37,25 +44,66 @@ class Predictions:
     @classmethod
     def read(cls, files: Sequence[Path]) -> Predictions:
         """Read the predictions of some cells of one dataset; raises `FileNotFoundError`."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-
-        tables = [pq.read_table(file, use_threads=False) for file in files]
-        table = pa.concat_tables(tables, promote_options="permissive")
-        names = [name for name in table.column_names if name.startswith("p_")]
-        classes = pa.array([name.removeprefix("p_") for name in names], pa.string())
-        return cls(
-            table["id"].to_numpy(),
-            pc.index_in(table["truth"].cast(pa.string()), value_set=classes).to_numpy(),
-            np.column_stack([table[name].to_numpy() for name in names]),
-            table["group"].to_numpy() if "group" in table.column_names else None,
-        )
+        table, classes = _read(files)
+        probabilities = np.column_stack([table[f"p_{name}"].to_numpy() for name in classes])
+        ids, truth, groups = _tested(table, classes)
+        return cls(ids, truth, probabilities, groups)
 
     def where(self, chosen: np.ndarray) -> Predictions:
         """Return those of some samples, a bool array (n,)."""
         groups = None if self.groups is None else self.groups[chosen]
         return Predictions(self.ids[chosen], self.truth[chosen], self.probabilities[chosen], groups)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Which samples of a seed's cells were labelled right: all that accuracy needs of them."""
+
+    ids: np.ndarray
+    truth: np.ndarray
+    right: np.ndarray
+    """Bool, shape (n,)."""
+    groups: np.ndarray | None
+
+    @classmethod
+    def read(cls, files: Sequence[Path]) -> Verdicts:
+        """Read labels without probabilities, which is a fraction of the work."""
+        table, classes = _read(files, LABELS)
+        ids, truth, groups = _tested(table, classes)
+        return cls(ids, truth, truth == _codes(table["predicted"], classes), groups)
+
+
+def _read(files: Sequence[Path], names: Collection[str] = ()) -> tuple[pa.Table, list[str]]:
+    """Read the predictions of some cells, all columns or these, and the names of the classes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables, columns = [], []
+    for file in files:
+        with pq.ParquetFile(file, read_dictionary=["truth", "predicted"]) as opened:
+            columns = opened.schema_arrow.names
+            wanted = [name for name in columns if name in names] if names else None
+            tables.append(opened.read(wanted, use_threads=False))
+    table = pa.concat_tables(tables, promote_options="permissive")
+    return table, [name.removeprefix("p_") for name in columns if name.startswith("p_")]
+
+
+def _tested(
+    table: pa.Table, classes: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return ids, class codes and groups."""
+    groups = table["group"].to_numpy() if "group" in table.column_names else None
+    return table["id"].to_numpy(), _codes(table["truth"], classes), groups
+
+
+def _codes(labels: pa.ChunkedArray, classes: list[str]) -> np.ndarray:
+    """Return the places of labels among the classes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pa.array(classes, pa.string())
+    codes: np.ndarray = pc.index_in(labels.cast(pa.string()), value_set=known).to_numpy()
+    return codes
 
 
 @dataclass(eq=False)
@@ -72,7 +120,7 @@ class Samples:
     _classes: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, parts: Sequence[Predictions]) -> Samples:
+    def of(cls, parts: Sequence[Predictions | Verdicts]) -> Samples:
         """Collect the samples of each seed's predictions."""
         every = np.concatenate([part.ids for part in parts]).astype(str)
         ids, first, codes = np.unique(every, return_index=True, return_inverse=True)
@@ -94,7 +142,12 @@ class Samples:
         """What samples weigh that a draw left out, shape (n, 1 + draws); first all."""
         return _left(self.weights, self.truth)
 
-    @property
+    @cached_property
+    def orders(self) -> tuple[np.ndarray, ...]:
+        """By seed, its predictions in the order of the samples."""
+        return tuple(np.argsort(of_seed) for of_seed in self.rows)
+
+    @cached_property
     def degrees(self) -> int:
         """Degrees of freedom of a spread over draws."""
         return degrees(self.truth, self.groups)
@@ -111,6 +164,10 @@ class Samples:
             made = (class_weights(self.truth, n_classes, w) for w in (self.weights, self.left))
             self._classes = (next(made), next(made))
         return self._classes
+
+    def is_known(self, name: str) -> bool:
+        """Whether `knows` has said so of a metric."""
+        return self._known.get(name, False)
 
     def knows(self, name: str, metric: Metric, predictions: Predictions) -> bool:
         """Whether a metric's weighted form is known, as the first predictions of these tell."""
@@ -167,6 +224,12 @@ class Gatherer:
         Samples are drawn once for all seeds, so that what is said is of their mean over seeds.
         Raises `FileNotFoundError` where predictions are missing.
         """
+        if headline_only and self.headline == "accuracy":
+            (files,) = seeds
+            verdicts = Verdicts.read(files)
+            samples = self._of([verdicts])
+            if samples.is_known("accuracy"):
+                return _by_right(samples, verdicts.right)
         parts = [Predictions.read(files) for files in seeds]
         return self.weigh(parts, headline_only=headline_only)
 
@@ -180,26 +243,24 @@ class Gatherer:
         drawn, left = [], []
         is_known = name in metrics and samples.knows(name, metrics[name], parts[0])
         if headline_only and is_known and name == "accuracy":
-            rows = np.argsort(samples.rows[0])
-            right = (predict(parts[0].probabilities) == parts[0].truth)[rows]
-            return Evidence([], {}, samples, np.empty(0), None, right)
+            return _by_right(samples, predict(parts[0].probabilities) == parts[0].truth)
         right = None
-        for part, rows in zip(parts, samples.rows, strict=True):
-            order = np.argsort(rows)
+        for part, rows, order in zip(parts, samples.rows, samples.orders, strict=True):
             truth, probabilities = part.truth[order], part.probabilities[order]
             weights = samples.weights
             if is_part := len(rows) < len(samples.truth):
                 weights = weights[rows[order]]
+            n_classes = probabilities.shape[1]
+            of_draws, of_left = (None, None) if is_part else samples.classes(n_classes)
             if headline_only and is_known:
-                classes = None if is_part else samples.classes(probabilities.shape[1])[0]
-                drawn.append(of_sums({name}, truth, probabilities, weights, classes))
+                drawn.append(of_sums({name}, truth, probabilities, weights, of_draws))
             else:
                 by_seed.append(evaluate(metrics, truth, probabilities))
-                drawn.append(resampled(metrics, truth, probabilities, weights, by_seed[-1]))
+                known = by_seed[-1]
+                drawn.append(resampled(metrics, truth, probabilities, weights, known, of_draws))
             if is_known:
                 away = _left(weights, truth) if is_part else samples.left
-                classes = None if is_part else samples.classes(probabilities.shape[1])[1]
-                left.append(of_sums({name}, truth, probabilities, away, classes)[name])
+                left.append(of_sums({name}, truth, probabilities, away, of_left)[name])
             if len(parts) == 1:
                 right = predict(probabilities) == truth
         means = {each: stacked([of[each] for of in drawn]).mean(axis=0) for each in metrics}
@@ -215,18 +276,27 @@ class Gatherer:
             right,
         )
 
-    def _of(self, parts: Sequence[Predictions]) -> Samples:
+    def _of(self, parts: Sequence[Predictions | Verdicts]) -> Samples:
         """Return the samples of predictions, the last few kept with their draws."""
+        import pyarrow as pa
+
         found = hashlib.blake2b()
         for part in parts:
             for values in (part.ids, part.truth, part.groups):
-                found.update(repr(None if values is None else values.tolist()).encode())
+                for buffer in [] if values is None else pa.array(values).buffers():
+                    found.update(buffer or b"")
+                found.update(b"next")
         key = found.digest()
         if key not in self._samples:
             if len(self._samples) >= KEPT:
                 self._samples.pop(next(iter(self._samples))).forget()
             self._samples[key] = Samples.of(parts)
         return self._samples[key]
+
+
+def _by_right(samples: Samples, right: np.ndarray) -> Evidence:
+    """Return the evidence of accuracy alone, from which predictions are right."""
+    return Evidence([], {}, samples, np.empty(0), None, right[samples.orders[0]])
 
 
 def stacked(draws: Sequence[np.ndarray]) -> np.ndarray:

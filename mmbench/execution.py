@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from mmbench import processes
 from mmbench.cells import Cell
 from mmbench.config import read_matrix
 from mmbench.environment import environment, resolve_device
-from mmbench.errors import DamagedArtefactError, UserError, did_you_mean, one_line
-from mmbench.folder import JOURNAL, RunFolder
+from mmbench.errors import DamagedArtefactError, one_line
+from mmbench.folder import JOURNAL, PROGRESS, RunFolder
 from mmbench.jobs import Job, Outcome
 from mmbench.observer import Observer
 from mmbench.planner import CellJobs
@@ -31,6 +32,7 @@ from mmbench.results import (
     write_table,
 )
 from mmbench.rows import RowMaker
+from mmbench.runners.spec import RunnerSpec, find_runner
 from mmbench.schedule import MAX_REPAIRS, Schedule
 from mmbench.standings import headline_metric, stand
 from mmbench.store import Store, default_folder
@@ -101,6 +103,7 @@ def run(
     out: str | Path | None = None,
     store: str | Path | None = None,
     runner: str = "local",
+    address: str | None = None,
     jobs: int | None = None,
     device: str = "auto",
     timeout: float | None = None,
@@ -123,6 +126,8 @@ def run(
         Where results are kept; by default ``MMBENCH_STORE`` or the user's cache folder.
     runner : str
         A registered runner.
+    address : str, optional
+        Of the cluster, for a runner that joins one.
     jobs : int, optional
         How many jobs at once; by default one per core.
     device : {"auto", "cpu", "cuda"}
@@ -157,26 +162,26 @@ def run(
     folder = RunFolder(Path(out) if out is not None else Path("results") / name)
     if runner == "local" and not (folder.path / JOURNAL).exists():
         processes.prepare()  # it imports while this process plans
-    plan = make_plan(source, plugins=plugins, limit=limit, device=resolve_device(device))
+    if address is None or device != "cuda":  # a cluster's GPUs are not this machine's
+        device = resolve_device(device)
+    plan = make_plan(source, plugins=plugins, limit=limit, device=device)
     chosen = select(plan, only, exclude)
     if not chosen and not plan.broken_datasets:
         raise NothingToDoError("there is no cell to evaluate")
-    if runner not in plan.catalogue.entries["runner"]:
-        known = plan.catalogue.entries["runner"]
-        raise UserError(f"--runner: unknown runner {runner!r}{did_you_mean(runner, known)}")
+    resources = source.matrix.resources.model_dump(exclude_unset=True)
+    entry = find_runner(plan.catalogue, runner)
+    wanted = RunnerSpec(entry, jobs, timeout, address, resources)
     kept = Store(Path(store).expanduser() if store is not None else default_folder())
     with folder.claimed(name):
         this = Run(plan, folder, kept, observer or Observer(), chosen)
-        return _Execution(this, runner, jobs or os.cpu_count() or 1, timeout).perform()
+        return _Execution(this, wanted).perform()
 
 
 class _Execution:
-    def __init__(self, run: Run, runner: str, slots: int, timeout: float | None) -> None:
+    def __init__(self, run: Run, runner: RunnerSpec) -> None:
         self.run = run
         self.plan = run.plan
         self.runner = runner
-        self.slots = slots
-        self.timeout = timeout
         self.schedule = Schedule(run.plan.graph, run.store)
         self.waiting: dict[str, set[str]] = {}
         """By cell id: keys of the jobs that its row still needs."""
@@ -189,6 +194,7 @@ class _Execution:
         run = self.run
         earlier = self._open_folder()
         self._rows_without_work(earlier)
+        self._note_progress()
         for key, values in self.plan.graph.arrays.items():
             run.store.put_array(key, values)
         self.schedule.require(key for keys in self.waiting.values() for key in keys)
@@ -203,32 +209,29 @@ class _Execution:
             self.plan.device,
             (run.folder / "logs").resolve(),
         )
-        make = self.plan.catalogue.entries["runner"][self.runner].load()
-        runner = make(context, self.slots, self.timeout)
         interrupted = False
         try:
             for key in list(self.schedule.outcomes):
                 if key in self.schedule.outcomes:  # else it was found damaged, and is made anew
                     self._settled(key)
-            self.schedule.run(
-                runner, self._settled, lambda: run.observer.tick(run, runner.activity())
-            )
+            if self.schedule.left:
+                self._have_done(context)
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            runner.close()
             run.observer.finished(run)
         if self.plan.source.matrix.timing is not None:
             from mmbench.measurement.phase import time_run
 
             try:
-                time_run(run, context, self.timeout, [] if interrupted else run.chosen)
+                time_run(run, context, self.runner.timeout, [] if interrupted else run.chosen)
             except KeyboardInterrupt:
                 interrupted = True
         table = self._close_folder(earlier)
         if interrupted:
             done = sum(run.rows.get(c.id, {}).get("status") == "ok" for c in run.chosen)
             raise InterruptedRunError(run.folder, done, run.total)
+        (run.folder / PROGRESS).unlink(missing_ok=True)
         return table
 
     # --- before --------------------------------------------------------------------------------
@@ -242,7 +245,7 @@ class _Execution:
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         }
         run.out.write_json("environment.json", record)
-        run.out.write_text("matrix.toml", _resolved(plan))
+        run.out.write_matrix(plan.source.raw, plan.specs)
         run.out.write_attributes(plan.samples.values())
         run.out.write_json("metrics.json", {m.name: m.params for m in plan.metrics})
         return run.out.journal()
@@ -284,7 +287,23 @@ class _Execution:
             and predictions_file(self.run.folder, before["row"]["cell"]).is_file()
         )
 
+    def _note_progress(self) -> None:
+        rows = self.run.rows
+        statuses = Counter(str(row["status"]) for row in rows.values())
+        self.run.out.note_progress(len(rows) + len(self.waiting), statuses)
+
     # --- while ---------------------------------------------------------------------------------
+
+    def _have_done(self, context: Context) -> None:
+        """Have the runner do all jobs that are left."""
+        run = self.run
+        runner = self.runner.make(context, partial(run.observer.runner, run))
+        try:
+            self.schedule.run(
+                runner, self._settled, lambda: run.observer.tick(run, runner.activity())
+            )
+        finally:
+            runner.close()
 
     def _settled(self, key: str) -> None:
         """Finish the cells that a settled job was the last for."""
@@ -353,6 +372,7 @@ class _Execution:
             if cell not in run.rows:
                 run.out.drop(cell)
         run.out.compact([record for cell, record in records.items() if cell in run.rows])
+        self._note_progress()
         table = run.table
         pool = Pool(run.folder, self.plan.plugins, metrics_of(table), headline_metric(table))
         stand(table, pool)
@@ -377,14 +397,3 @@ class _Execution:
                     f"plugin {implementation.plugin_name}: {event}: {one_line(error)}",
                     file=sys.stderr,
                 )
-
-
-def _resolved(plan: Plan) -> str:
-    """Return the matrix file as run: variables expanded, overrides applied, paths absolute."""
-    import tomli_w
-
-    blocks = []
-    for block, spec in zip(plan.source.raw["datasets"], plan.specs, strict=True):
-        paths = {k: str(v) for k, v in spec.params.items() if isinstance(v, Path)}
-        blocks.append({**block, **paths})
-    return tomli_w.dumps({**plan.source.raw, "datasets": blocks})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import shutil
@@ -14,9 +15,11 @@ from mmbench.errors import UserError
 from mmbench.results import predictions_file
 
 if TYPE_CHECKING:
-    from mmbench.data import Samples
+    from mmbench.data import DatasetSpec, Samples
 
 JOURNAL = "journal.jsonl"
+PROGRESS = "progress.json"
+"""There while a run goes on, and after one that did not come to its end."""
 ATTRIBUTES = "attributes.parquet"
 """Where datasets bring attributes: ``dataset``, ``id``, ``attribute`` and ``value``."""
 
@@ -46,7 +49,7 @@ class RunFolder:
         lock = FileLock(self.path / ".lock")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.5)  # whoever asks `is_claimed` holds it for an instant
             for folder in (self.path / "logs", self.path / "predictions"):
                 folder.mkdir(exist_ok=True)
         except Timeout:
@@ -57,6 +60,23 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a process holds the folder now; it is released when that process ends."""
+        import fcntl
+
+        try:
+            lock = os.open(self.path / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     @property
     def name(self) -> str | None:
@@ -79,6 +99,16 @@ class RunFolder:
         temporary = file.with_name(f".{file.name}.new")
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         os.replace(temporary, file)
+
+    def write_matrix(self, raw: Mapping[str, Any], specs: Iterable[DatasetSpec]) -> None:
+        """Write the matrix file as run: variables expanded, overrides applied, paths absolute."""
+        import tomli_w
+
+        blocks = []
+        for block, spec in zip(raw["datasets"], specs, strict=True):
+            paths = {k: str(v) for k, v in spec.params.items() if isinstance(v, Path)}
+            blocks.append({**block, **paths})
+        self.write_text("matrix.toml", tomli_w.dumps({**raw, "datasets": blocks}))
 
     def write_attributes(self, datasets: Iterable[Samples]) -> None:
         """Write the attributes of a run's samples; remove what an earlier run has left."""
@@ -127,6 +157,17 @@ class RunFolder:
         """Rewrite the journal with these lines only."""
         text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         self.write_text(JOURNAL, text)
+
+    def note_progress(self, cells: int, statuses: Mapping[str, int]) -> None:
+        """Note how many cells there are, how many have a row, and where the journal goes on."""
+        journal = self.path / JOURNAL
+        noted = {
+            "noted": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "cells": cells,
+            "statuses": statuses,
+            "journal": journal.stat().st_size if journal.exists() else 0,
+        }
+        self.write_json(PROGRESS, noted)
 
     def drop(self, cell: str) -> None:
         """Remove what lies here of a cell that has failed or left the file."""

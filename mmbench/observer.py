@@ -17,6 +17,9 @@ class Observer:
     def started(self, run: Run) -> None:
         """Tell that jobs begin; ``run.counts`` says how many cells there are."""
 
+    def runner(self, run: Run, about: str) -> None:
+        """Tell, in a line, what the runner says of itself."""
+
     def cell(self, run: Run, row: Mapping[str, Any]) -> None:
         """Tell that a cell has its row."""
 

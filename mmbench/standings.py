@@ -9,7 +9,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from mmbench.evidence import Evidence, stacked
 from mmbench.pooled import Cells, Pool
+from mmbench.recipes import Recipe, alone
 from mmbench.results import KEYS, STANDING, combinations, predictions_file
 from mmbench.statistics.intervals import percentile
 from mmbench.statistics.ranking import rank_groups, ranks, worse_by_bootstrap, worse_by_mcnemar
@@ -38,34 +38,12 @@ Standing = dict[str, float | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class Candidate(Recipe):
     """A combination as it is ranked."""
 
-    row: Mapping[str, Any]
-    """Its axes."""
     cells: Cells
     mean: float
     """The headline's mean over its cells."""
-
-    @cached_property
-    def options(self) -> dict[str, Any]:
-        """The options of its plugins by role."""
-        options: dict[str, Any] = json.loads(self.row["params"] or "{}")
-        return options
-
-    @cached_property
-    def encoders(self) -> set[tuple[Any, ...]]:
-        """Its modalities, each with its encoder and that one's options."""
-        given = self.options
-        return {
-            (m, self.row[f"encoder_{m}"], json.dumps(given.get(f"encoder.{m}")))
-            for m in self.row["modalities"].split("+")
-        }
-
-    @cached_property
-    def head(self) -> tuple[Any, ...]:
-        """Its head and that one's options."""
-        return self.row["head"], json.dumps(self.options.get("head"))
 
 
 def headline_metric(table: pd.DataFrame) -> str:
@@ -241,7 +219,8 @@ class _Comparison:
 
     def _gain(self, i: int) -> Standing:
         """Return what a fusion gains over the best of its own modalities alone."""
-        rivals = self._alone(self.candidates[i])
+        singles = [self.candidates[k] for k in self.singles]
+        rivals = [self.singles[k] for k in alone(self.candidates[i], singles)]
         if not rivals:
             return {}
         sign = 1 if self.higher else -1
@@ -250,19 +229,6 @@ class _Comparison:
         low, high = percentile(difference[1:], self.shown[i].samples.degrees)
         found = {"gain": float(difference[0]), "gain_low": low, "gain_high": high}
         return {name: value for name, value in found.items() if np.isfinite(value)}
-
-    def _alone(self, fused: Candidate) -> list[int]:
-        """Return the single modalities of a fusion: with its encoders, and its head if any."""
-        if fused.row["fusion"] == "none":
-            return []
-        alone = [
-            i
-            for i in self.singles
-            if self.candidates[i].encoders <= fused.encoders
-            and (not fused.row["head"] or self.candidates[i].head == fused.head)
-        ]
-        same = [i for i in alone if self.candidates[i].row["missing"] == fused.row["missing"]]
-        return same or alone
 
     def selection(self) -> dict[str, Any] | None:
         if self.left is None or len(self.shown) < 2:

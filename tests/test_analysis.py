@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, f1_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, norm, t
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from statsmodels.stats.multitest import multipletests
 
 import mmbench
 from mmbench import catalogue
 from mmbench.errors import UserError
-from tests.byhand import wine
+from mmbench.statistics.perclass import exchanged, labelled
+from mmbench.statistics.resampling import bootstrap_weights, draws_for
+from tests.byhand import PLANTED, wine
 from tests.here import Here
 
 Run = Callable[..., pd.DataFrame]
@@ -233,3 +238,158 @@ def test_feature_level_against_decision_level(run: Run) -> None:
     assert row["difference"] == pytest.approx(pooled["concat"] - decision)
     assert row["difference_low"] <= row["difference"] <= row["difference_high"]
     assert 0 <= row["p"] <= 1
+
+
+# --- gains by class ----------------------------------------------------------------------------
+
+FIGURES = ("precision", "recall", "f1")
+
+
+def of_classes(told: pd.DataFrame, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the figures of each class, of the predictions of all seeds together."""
+    truth, predicted = told["truth"].to_numpy(), told["predicted"].to_numpy()
+    sums = np.array(
+        [
+            [weights[which].sum() for which in (own & taken, own, taken)]
+            for own, taken in ((truth == name, predicted == name) for name in np.unique(truth))
+        ]
+    )
+    hits, there, taken = sums.T
+    return {"precision": hits / taken, "recall": hits / there, "f1": 2 * hits / (there + taken)}
+
+
+def check_classes(rows: pd.DataFrame, metric: str, both: list[pd.DataFrame]) -> None:
+    """Check figures and intervals of a fusion and its rival, given as the predictions of both."""
+    samples = both[0][~both[0].index.duplicated()].sort_index()
+    groups = samples.get("group")
+    codes = samples["truth"].astype("category").cat.codes.to_numpy()
+    weights = bootstrap_weights(
+        codes, None if groups is None else groups.to_numpy(), draws=draws_for(len(samples))
+    )
+    of_each = [weights[samples.index.get_indexer(told.index)] for told in both]
+    drawn = [
+        [of_classes(told, of[:, draw]) for told, of in zip(both, of_each, strict=True)]
+        for draw in range(weights.shape[1])
+    ]
+    for told, of, ours in zip(both, of_each, drawn[1], strict=True):
+        theirs = precision_recall_fscore_support(
+            told["truth"], told["predicted"], sample_weight=of[:, 1]
+        )
+        np.testing.assert_allclose([ours[name] for name in FIGURES], theirs[:3])
+    drawn = [[each[metric] for each in of_draw] for of_draw in drawn]
+    gains = np.stack([ours - theirs for ours, theirs in drawn])
+    rows = rows.set_index("class")
+    assert list(rows.index) == sorted(set(samples["truth"]))
+    np.testing.assert_allclose(rows[metric], drawn[0][0])
+    np.testing.assert_allclose(rows[f"{metric}_single"], drawn[0][1])
+    np.testing.assert_allclose(rows["gain"], gains[0], atol=1e-12)
+    for i, (name, row) in enumerate(rows.iterrows()):
+        own = samples["truth"] == name
+        assert row["n"] == own.sum()
+        units = own.sum() if groups is None else groups[own].nunique()
+        tail = norm.cdf(t.ppf(0.025, units - 1))
+        bounds = np.quantile(gains[1:, i], [tail, 1 - tail])
+        np.testing.assert_allclose([row["gain_low"], row["gain_high"]], bounds, atol=1e-12)
+    adjusted = multipletests(rows["p"], method="holm")[1]
+    np.testing.assert_allclose(rows["p_adjusted"], adjusted)
+
+
+def test_gains_by_class_are_those_of_scikit_learn_and_a_loop_over_draws(run: Run) -> None:
+    table = run(
+        fusions=["concat", "mean-probability", "joint-logistic"],
+        heads=["naive-bayes", "logistic-regression"],
+        plugins=[str(PLANTED)],
+    )
+    found = mmbench.class_gains(table)
+    known = table[table["fusion"] != "none"].drop_duplicates(["modalities", "fusion", "head"])
+    assert len(found) == 3 * len(known) == 3 * (2 * 2 + 1) * 4
+    for keys, rows in found.groupby(["modalities", "fusion", "head"]):
+        share = rows["n"] / rows["n"].sum()
+        gain = known.set_index(["modalities", "fusion", "head"]).loc[keys, "gain"]
+        assert (share * rows["gain"]).sum() == pytest.approx(gain, abs=1e-12)
+    has_head = found["fusion"] != "joint-logistic"
+    assert (found["single_head"] == found["head"])[has_head].all()
+    assert set(found["single_head"][~has_head]) <= {"naive-bayes", "logistic-regression"}
+
+    axes = {"modalities": "acid+phenol+colour", "fusion": "concat", "head": "naive-bayes"}
+    single = {
+        name: predictions(table, fusion="none", head="naive-bayes", modalities=name)
+        for name in ("acid", "phenol", "colour")
+    }
+    right = {name: (told["truth"] == told["predicted"]).mean() for name, told in single.items()}
+    best = max(right, key=lambda name: right[name])
+    both = [predictions(table, **axes), single[best]]
+    for metric in ("recall", "f1"):
+        rows = mmbench.class_gains(table, metric)
+        for axis, value in axes.items():
+            rows = rows[rows[axis] == value]
+        assert set(rows["single"]) == {f"{best} by identity"}
+        check_classes(rows, metric, both)
+    ours, theirs = (told["truth"] == told["predicted"] for told in both)
+    rows = found[(found["fusion"] == "concat") & (found["head"] == "naive-bayes")]
+    for _, row in rows[rows["modalities"] == axes["modalities"]].iterrows():
+        own = both[0]["truth"] == row["class"]
+        won, lost = (own & ours & ~theirs).sum(), (own & ~ours & theirs).sum()
+        assert row["p"] == pytest.approx(binomtest(won, won + lost).pvalue if won + lost else 1)
+    with pytest.raises(UserError, match=r"no metric 'recal': .*recall, precision, f1.*'recall'"):
+        mmbench.class_gains(table, "recal")
+
+
+def test_gains_by_class_of_groups_and_seeds(manifest: Callable, run: Run) -> None:
+    frame = wine()
+    frame["vineyard"] = np.random.default_rng(0).integers(0, 24, len(frame))
+    table = run(
+        datasets=[manifest(frame, "groups", group="vineyard")],
+        fusions=["concat"],
+        subsets=[["acid", "colour"]],
+        seeds=[0, 1],
+        metric="log_loss",
+    )
+    found = mmbench.class_gains(table, "precision")
+    losses = {}
+    for name in ("acid", "colour"):
+        told = predictions(table, fusion="none", modalities=name)
+        losses[log_loss(told["truth"], told.filter(like="p_").to_numpy())] = (name, told)
+    name, told = losses[min(losses)]
+    assert set(found["single"]) == {f"{name} by identity"}
+    both = [predictions(table, fusion="concat", seed=seed) for seed in (0, 1)]
+    check_classes(found, "precision", [pd.concat(both), told])
+    assert (found["p"].between(0, 1)).all()
+
+
+def counted(truth: np.ndarray, labels: np.ndarray, code: int) -> dict[str, float]:
+    """Return a class's figures, of labels (seeds, n)."""
+    hits = ((labels == code) & (truth == code)).sum()
+    there, taken = (truth == code).sum() * len(labels), (labels == code).sum()
+    return {
+        "recall": hits / there,
+        "precision": hits / taken if taken else 0.0,
+        "f1": 2 * hits / (there + taken),
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_p_values_by_class_are_the_share_of_all_exchanges(data: st.DataObject) -> None:
+    n, seeds = data.draw(st.integers(3, 7)), data.draw(st.integers(1, 2))
+    codes = st.lists(st.integers(0, 2), min_size=n, max_size=n).map(np.array)
+    truth, grouped = data.draw(codes), data.draw(st.booleans())
+    groups = data.draw(codes) if grouped else None
+    a, b = (np.stack([data.draw(codes) for _ in range(seeds)]) for _ in range(2))
+    unit = np.arange(n) if groups is None else groups
+    shares = [labelled(n, 3, [(np.arange(n), of_seed) for of_seed in each]) for each in (a, b)]
+    for figure in FIGURES:
+        found = exchanged(figure, truth, shares[0], shares[1], groups)
+        for code in range(3):
+            if code not in truth:
+                assert np.isnan(found[code])
+                continue
+            apart = []
+            for swapped in itertools.product((False, True), repeat=max(unit) + 1):
+                swap = np.array(swapped)[unit]
+                ours, theirs = (
+                    counted(truth, np.where(swap, x, y), code) for x, y in ((b, a), (a, b))
+                )
+                apart.append(abs(ours[figure] - theirs[figure]))
+            reached = np.array(apart) >= apart[0] - 1e-9
+            assert found[code] == pytest.approx(reached.mean())

@@ -20,7 +20,7 @@ from mmbench.cli import cli, main
 
 VERBS = (
     "cache", "check", "compare", "env", "import-benchmark", "list", "new", "plan", "report", "run",
-    "time",
+    "time", "view",
 )  # fmt: skip
 FIELDS = {"name", "kind", "level", "plugin", "version", "summary"}
 HEAVY = {
@@ -327,15 +327,6 @@ def test_report_as_markdown_and_csv(done_run, tmp_path):
     done = call("report", run, "--format", "md", "--out", tmp_path)
     assert done.output == f"{tmp_path / 'report.md'}\n"
     assert (tmp_path / "report.md").read_text() == text
-
-
-def test_report_of_several_runs(done_run, capfd):
-    run = done_run / "run"
-    done = call("report", run, run, "--format", "csv")
-    assert done.output == 2 * f"{run / 'summary.csv'}\n"
-    with pytest.raises(SystemExit, match="2"):
-        main(["report", str(run), str(run), "--out", "x.md"])
-    assert capfd.readouterr().err == "mmbench: --out: one run at a time\n"
 
 
 @pytest.fixture

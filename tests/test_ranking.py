@@ -267,7 +267,8 @@ def test_a_run_with_nothing_new_reads_no_predictions(
 
     with monkeypatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(evidence.Predictions, "read", unread)
+        for reader in (evidence.Predictions, evidence.Verdicts):
+            patch.setattr(reader, "read", unread)
         again = mmbench.run(matrix, out="run", store="store", runner="here", jobs=1)
         pd.testing.assert_frame_equal(again, table)
         file = next((root / "run" / "predictions").iterdir())

@@ -109,4 +109,4 @@ def test_the_report_tells_the_corrected_headline(
     assert expected.estimate < expected.naive
     for file in ("report.md", "report.html"):
         text = " ".join((tmp_path / "run" / file).read_text().split())
-        assert f"orrected for having chosen among 4: {told}" in text
+        assert f"{told}: what it is worth, corrected for its having been chosen among 4" in text

@@ -86,7 +86,7 @@ def contributions(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame
                 fitting = [
                     evidence(each)
                     for each in alone.get(trial, {}).get((one,), [])
-                    if _is_alike(each.row, whole.row)
+                    if not whole.row["head"] or each.head == whole.head
                 ]
                 if fitting:
                     better = 1 if reader.gatherer.metrics[metric].higher_is_better else -1
@@ -109,14 +109,6 @@ def _split(row: Mapping[str, Any]) -> tuple[Encoded, str]:
         for m in row["modalities"].split("+")
     )
     return encoded, json.dumps(given)
-
-
-def _is_alike(single: Mapping[str, Any], fused: Mapping[str, Any]) -> bool:
-    """Whether a single modality has the head of a fusion, or that has none."""
-    if not fused["head"]:
-        return True
-    heads = [json.loads(row["params"] or "{}").get("head") for row in (single, fused)]
-    return bool(single["head"] == fused["head"] and heads[0] == heads[1])
 
 
 def _of_none(reader: Reader, whole: Combination) -> Evidence:
@@ -283,7 +275,7 @@ def levels(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
         if row["level"] not in ("feature", "decision"):
             continue
         encoded, _ = _split(row)
-        same = (*(row[axis] for axis in axes), encoded, _head(row))
+        same = (*(row[axis] for axis in axes), encoded, combination.head)
         found = reader.evidence(combination.parts)
         groups.setdefault(same, {}).setdefault(row["level"], []).append(found)
     rows = []
@@ -305,7 +297,3 @@ def levels(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
         rows.append({**dict(zip(axes, same, strict=False)), **told, "p": p})
     names = ["feature", "decision", "difference", "difference_low", "difference_high", "p"]
     return pd.DataFrame(rows, columns=[*axes, *names])
-
-
-def _head(row: Mapping[str, Any]) -> str:
-    return json.dumps(json.loads(row["params"] or "{}").get("head"))

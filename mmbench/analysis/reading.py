@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from mmbench.errors import UserError
 from mmbench.evidence import Evidence, Gatherer, Predictions
 from mmbench.pooled import Pool
+from mmbench.recipes import Recipe
 from mmbench.results import KEYS, combinations, metrics_of, predictions_file
 
 if TYPE_CHECKING:
@@ -20,19 +21,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Combination:
-    """A combination all of whose planned cells were evaluated.
+class Combination(Recipe):
+    """A combination all of whose planned cells were evaluated."""
 
-    Attributes
-    ----------
-    row : mapping
-        Its axes, as `summarise` has them.
-    files : list of list of Path
-        Of each seed, its cells' predictions.
-    """
-
-    row: Mapping[str, Any]
     files: Sequence[Sequence[Path]]
+    """Of each seed, its cells' predictions."""
 
     @cached_property
     def parts(self) -> list[Predictions]:

@@ -21,6 +21,7 @@ VERBS = {
     "report": "write a run's report",
     "run": "evaluate a matrix file: do what is missing",
     "time": "time one encoder, fusion or head, or one combination",
+    "view": "serve the reports of runs to a browser on this machine",
 }
 
 EXIT_FAILED_CELLS = 1

@@ -43,6 +43,10 @@ class Tally(Observer):
         for row in run.rows.values():
             self._tell_failure(row)
 
+    def runner(self, run: Run, about: str) -> None:
+        """Say what the runner says of itself."""
+        self.say(about)
+
     def job(self, run: Run, job: Job, outcome: Outcome) -> None:
         """Count a job and where its time went."""
         self.jobs = self.todo - run.jobs_left

@@ -14,6 +14,7 @@ from mmbench.cli.options import matrix_options
 @matrix_options
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's own folder.")
 @click.option("--runner", default="local", metavar="NAME", help="Who executes the jobs.")
+@click.option("--address", metavar="A", help="The cluster's address, for a runner that joins one.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Jobs at once.")
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds per job."

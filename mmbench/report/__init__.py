@@ -1,1 +1,1 @@
-"""A run told to people: Markdown and CSV, from the tables alone."""
+"""Runs told to people: the page, Markdown, LaTeX, tables and pictures, from the tables alone."""

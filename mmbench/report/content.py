@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.config import FROZEN
+from mmbench.report.language import ENGLISH, Language
 from mmbench.results import METRICS
 from mmbench.standings import COMPARABLE, selections
 
@@ -96,12 +97,19 @@ class Combination:
     options: tuple[str, ...]
 
     def __str__(self) -> str:
-        encoded = " + ".join(f"{modality} by {encoder}" for modality, encoder in self.encoders)
+        return self.said(ENGLISH)
+
+    def said(self, say: Language) -> str:
+        """Name it in a line."""
+        encoded = " + ".join(
+            say("{modality} by {encoder}", modality=modality, encoder=encoder)
+            for modality, encoder in self.encoders
+        )
         options = f" ({'; '.join(self.options)})" if self.options else ""
-        return ", ".join((encoded, *self.steps)) + options
+        return ", ".join(part for part in (encoded, *self.steps) if part) + options
 
 
-def combination(row: Mapping[str, Any]) -> Combination:
+def combination(row: Mapping[str, Any], say: Language = ENGLISH) -> Combination:
     """Name the combination of a row of the summary or of the table of cells."""
     steps = [row[axis] for axis in ("alignment", "fusion", "head")]
     given = options(row["params"])
@@ -109,7 +117,7 @@ def combination(row: Mapping[str, Any]) -> Combination:
         given.append(f"finetune: {row['finetune']}")
     if row["missing"] not in ("", "mean"):
         given.append(f"missing: {row['missing']}")
-    encoders = encoder_names(row)
+    encoders = encoder_names(row, say)
     return Combination(
         tuple(encoders.items()),
         tuple(step for step in steps if step not in ("", "none")),
@@ -117,15 +125,16 @@ def combination(row: Mapping[str, Any]) -> Combination:
     )
 
 
-def encoder_names(row: Mapping[str, Any]) -> dict[str, str]:
+def encoder_names(row: Mapping[str, Any], say: Language = ENGLISH) -> dict[str, str]:
     """Return the encoders by modality, those of random weights called so."""
     roles = json.loads(row["params"] or "{}")
     names = {}
     for column, name in row.items():
-        if name and column.startswith("encoder_"):
+        if column.startswith("encoder_") and name:
             modality = column.removeprefix("encoder_")
             weights = roles.get(f"encoder.{modality}", {}).get("weights")
-            names[modality] = f"{name} (random weights)" if weights == "random" else name
+            is_random = weights == "random"
+            names[modality] = say("{encoder} (random weights)", encoder=name) if is_random else name
     return names
 
 
@@ -241,24 +250,34 @@ class Reason:
     """The combinations that these cells are of."""
 
 
-def reasons(table: pd.DataFrame, statuses: Sequence[str]) -> list[Reason]:
+def reasons(table: pd.DataFrame, statuses: Sequence[str], say: Language = ENGLISH) -> list[Reason]:
     """Collect the cells of some statuses by their reason."""
-    rows = table[table["status"].isin(statuses)]
     several = table["dataset"].nunique() > 1
+    names = [name for name in table if name in _NAMED or name.startswith("encoder_")]
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in table.loc[table["status"].isin(statuses), names].to_dict("records"):
+        found.setdefault((row["status"], row["reason"]), []).append(row)
     return [
-        Reason(status, reason, len(group), tuple(dict.fromkeys(_places(group, several))))
-        for (status, reason), group in rows.groupby(["status", "reason"], sort=False)
+        Reason(
+            status,
+            reason,
+            len(cells),
+            tuple(dict.fromkeys(_place(cell, several, say) for cell in cells)),
+        )
+        for (status, reason), cells in found.items()
     ]
 
 
-def _places(cells: pd.DataFrame, several: bool) -> list[str]:
-    names = []
-    for row in cells.to_dict("records"):
-        if not row["modalities"]:
-            names.append(f"{row['dataset']}: the whole dataset")
-        else:
-            names.append(f"{row['dataset']}: " * several + str(combination(row)))
-    return names
+_NAMED = (
+    "status", "reason", "dataset", "modalities", "alignment", "fusion", "head", "params",
+    "finetune", "missing",
+)  # fmt: skip
+
+
+def _place(cell: Mapping[str, Any], several: bool, say: Language) -> str:
+    if not cell["modalities"]:
+        return say("{dataset}: the whole dataset", dataset=cell["dataset"])
+    return f"{cell['dataset']}: " * several + combination(cell, say).said(say)
 
 
 def figure(mean: float, std: float = float("nan")) -> str:

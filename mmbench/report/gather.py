@@ -127,10 +127,14 @@ class Report:
     def parts(self) -> tuple[Part, ...]:
         """The datasets of all runs."""
         return tuple(
-            Part(run, dataset, dataset if len(self.runs) == 1 else f"{run.label}: {dataset}")
+            Part(run, dataset, self._title(run, dataset))
             for run in self.runs
             for dataset in (dict.fromkeys(run.summary["dataset"]) if len(run.summary) else ())
         )
+
+    def _title(self, run: Run, dataset: str) -> str:
+        is_clear = len(self.runs) == 1 or dataset == run.label
+        return dataset if is_clear else f"{run.label}: {dataset}"
 
     @property
     def title(self) -> str:

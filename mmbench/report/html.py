@@ -2,59 +2,60 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
+import json
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbench.report import content, pictures
+from mmbench.report import content
+from mmbench.report.across import across
 from mmbench.report.classes import ClassFigures, by_class
-from mmbench.report.gather import Part, Report
-from mmbench.report.trials import Sheet, plain, sheets
-from mmbench.results import telling_axes
+from mmbench.report.figures import Picture, pictures, style
+from mmbench.report.gather import Part, Report, Run
+from mmbench.report.grid import Grid, grid, is_endless
+from mmbench.report.headline import PHASES, Coverage, Fact, Headline, coverage, facts, headline
+from mmbench.report.language import Language
+from mmbench.report.plotting import digest, packed
+from mmbench.report.trials import Sheet, sheets
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from markupsafe import Markup
 
-AXES = (
-    "modalities", "encoders", "alignment", "fusion", "head", "finetune", "params", "missing",
-    "tuned",
-)  # fmt: skip
-CHOSEN = ("dataset", "modalities", "alignment", "fusion", "head", "finetune", "missing")
-"""The axes whose values a reader chooses from a list."""
+SCRIPTS = ("table.js", "pictures.js")
+MOST = 100
+"""Rows that a table has without scripts."""
+UNFOLDED = 8
+"""Pictures of a kind that are seen at once."""
 
 
 def render(report: Report) -> str:
     """Return a report as a page that needs nothing else."""
-    run = report.runs[0]
-    table, summary, record = run.table, run.summary, run.record
-    templates = _templates()
-    script = _source(templates, "report.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    say = report.say
+    templates = _templates(report)
+    script = "\n".join(_source(templates, name) for name in SCRIPTS)
+    shown, combinations = pictures(report), grid(report)
     text: str = templates.get_template("report.html.j2").render(
-        record=record,
-        metric=record.metric,
-        counts=_counts(table),
-        last=max(table["started"], default=""),
-        datasets=[_dataset(part) for part in report.parts],
-        grid=_grid(plain(summary), record.metric) if report.parts else None,
-        spent=table["cost_s_shared"].sum(),
-        alone=table[list(pictures.PHASES)].sum().sum(),
-        failed=content.reasons(table, content.FAILED),
-        left_out=content.reasons(table, content.LEFT_OUT),
-        command=_command(record),
-        stops=[pictures.cividis(t / 8)[0] for t in range(9)],
+        say=say,
+        title=report.title,
+        runs=[_of_run(run, say) for run in report.runs],
+        datasets=[_dataset(part, say) for part in report.parts],
+        across=across(report.parts, say) if len(report.parts) > 1 else None,
+        grid=combinations,
+        kinds=_kinds(shown, say),
+        plotly=packed() if shown else None,
+        most=MOST,
+        unfolded=UNFOLDED,
+        data=_data(combinations, shown, say),
         style=_source(templates, "report.css"),
         script=script,
-        script_digest=digest,
+        script_digest=digest(script.encode()),
     )
     return text
 
 
-def _templates() -> Any:
+def _templates(report: Report) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup, escape
 
@@ -66,151 +67,190 @@ def _templates() -> Any:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "combination": content.combination,
+        "named": lambda row: named(row, report.say),
         "figure": content.figure,
         "seconds": content.seconds,
+        "inline": Markup,
+        "endless": is_endless,
         "breakable": lambda text: Markup(str(escape(text)).replace("+", "+<wbr>")),
     }
     return made
 
 
-def _source(templates: Any, name: str) -> Any:
-    """Return a style sheet or script as it is written, to be inlined."""
+def _source(templates: Any, name: str) -> str:
+    """Return a style sheet or script as it is written."""
+    text: str = templates.loader.get_source(templates, name)[0]
+    return text
+
+
+def named(row: Mapping[str, Any], say: Language) -> Markup:
+    """Name the combination of a row, each name apart from the direction of the text around it."""
     from markupsafe import Markup
 
-    return Markup(templates.loader.get_source(templates, name)[0])
+    def apart(text: str) -> Markup:
+        return Markup("<bdi>{}</bdi>").format(text)
+
+    found = content.combination(row, say)
+    encoded = Markup(" + ").join(
+        say("{modality} by {encoder}", modality=apart(modality), encoder=apart(encoder))
+        for modality, encoder in found.encoders
+    )
+    text = Markup(", ").join([encoded, *map(apart, found.steps)])
+    if found.options:
+        options = Markup("; ").join(map(apart, found.options))
+        text += Markup(' <span class="option">({})</span>').format(options)
+    return text
 
 
-def _counts(table: pd.DataFrame) -> dict[str, int]:
-    statuses = table["status"]
-    return {
-        "cells": len(table),
-        "ok": int((statuses == "ok").sum()),
-        "failed": int(statuses.isin(content.FAILED).sum()),
-        "left_out": int(statuses.isin(content.LEFT_OUT).sum()),
-    }
+# --- what is told ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is told of one dataset of one run."""
+
+    part: Part
+    headline: Headline
+    facts: list[Fact]
+    classes: list[ClassFigures]
+    """Of the best combination, the hardest first."""
+    trials: list[Sheet]
+    """On corrupted items and smaller training parts."""
+
+
+def _dataset(part: Part, say: Language) -> Dataset:
+    told = headline(part)
+    best = told.answer.best
+    return Dataset(
+        part,
+        told,
+        facts(told, say, lambda row: named(row, say)) if best else [],
+        by_class(part.run.table, best) if best else [],
+        sheets(part.all_rows, part.metric, say),
+    )
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """What is told of one run."""
+
+    run: Run
+    coverage: Coverage
+    last: str
+    """When its last cell was written."""
+    seeds: list[int]
+    folds: int
+    alone: float
+    """Seconds that its cells would have cost one by one."""
+    spent: float
+    command: str
+    """How it was called on the command line, empty where it was called from Python."""
+    failed: list[content.Reason]
+    left_out: list[content.Reason]
+
+
+def _of_run(run: Run, say: Language) -> OfRun:
+    table = run.table
+    return OfRun(
+        run,
+        coverage(table),
+        max(table["started"], default=""),
+        sorted({int(seed) for seed in table["seed"].dropna()}),
+        table["fold"].nunique(),
+        float(table[list(PHASES)].sum().sum()),
+        float(table["cost_s_shared"].sum()),
+        _command(run.record),
+        content.reasons(table, content.FAILED, say),
+        content.reasons(table, content.LEFT_OUT, say),
+    )
 
 
 def _command(record: content.Record) -> str:
-    """Return how it was called on the command line, empty where it was called from Python."""
     call = [str(part) for part in record.environment.get("command", ())]
     if len(call) > 1 and Path(call[0]).name in ("mmbench", "__main__.py"):
         return shlex.join(["mmbench", *call[1:]])
     return ""
 
 
-# --- a dataset's answer and pictures -----------------------------------------------------------
+# --- pictures and data -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What is told of one dataset."""
+class Kind:
+    """The pictures of one kind, under their heading."""
 
     name: str
-    answer: content.Answer
-    classes: list[ClassFigures]
-    """Of the best combination."""
-    heat: tuple[pictures.Scale, list[pictures.HeatMap]] | None
-    bars: list[pictures.Bar]
-    scatter: pictures.Scatter | None
-    trials: list[Sheet]
-    """On corrupted items and smaller training parts."""
+    title: str
+    pictures: list[Picture]
 
 
-def _dataset(part: Part) -> Dataset:
-    rows, metric, answer = part.rows, part.metric, part.answer
-    return Dataset(
-        part.dataset,
-        answer,
-        by_class(part.run.table, answer.best) if answer.best else [],
-        pictures.heat_maps(rows, metric),
-        pictures.bars(rows, part.cells, metric),
-        pictures.scatter(rows, metric),
-        sheets(part.all_rows, metric),
-    )
+def _kinds(shown: Sequence[Picture], say: Language) -> list[Kind]:
+    titles = {
+        "tradeoff": say("Quality against cost"),
+        "heatmap": say("Encoders and fusions"),
+        "gain": say("Gain by fusing"),
+        "difference": say("Ranks over datasets"),
+        "ranks": say("Ranks"),
+        "robustness": say("Robustness"),
+        "learning": say("Learning curves"),
+        "contributions": say("What each modality contributes"),
+        "latency": say("Latency"),
+        "calibration": say("Calibration"),
+        "confusion": say("Confusion"),
+        "training": say("Training"),
+    }
+    made: dict[str, Kind] = {}
+    for picture in shown:
+        title = titles.get(picture.kind, picture.title)
+        made.setdefault(picture.kind, Kind(picture.kind, title, [])).pictures.append(picture)
+    return list(made.values())
 
 
-# --- the table ---------------------------------------------------------------------------------
+def _data(combinations: Grid | None, shown: Sequence[Picture], say: Language) -> Markup:
+    """Return what the scripts of the page read, as JSON in an element of it."""
+    from markupsafe import Markup
+
+    told: dict[str, Any] = {"words": _words(say)}
+    if combinations:
+        told["table"] = {
+            "columns": [column.packed() for column in combinations.columns],
+            "rows": combinations.n,
+            "metric": [column.name for column in combinations.columns].index(combinations.metric),
+            "short": combinations.short,
+        }
+    if shown:
+        told["pictures"] = {picture.name: picture.figure for picture in shown}
+        told["looks"] = {"light": style.template(), "dark": style.template(dark=True)}
+        told["locale"] = {"name": say.code, "dictionary": _tools(say)}
+    text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table."""
-
-    name: str
-    numeric: bool = False
-    descending: bool = False
-    """Whether the first click on its header puts the largest first."""
-    choices: tuple[str, ...] = ()
-    """What a reader can choose rows by."""
-    sorted: str = ""
-    """How the table stands sorted by it at first: ``ascending``, ``descending`` or not at all."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field of the table: what is read, and what is sorted by (empty: always last)."""
-
-    text: str
-    value: str
-    layout: str = "n"
-    """Its class in the style sheet."""
+def _words(say: Language) -> dict[str, str]:
+    """Return what the scripts say; they fill in the fields."""
+    return {
+        "shown": say("{shown} of {all} combinations"),
+        "group": say("{name}: {n} of {all}, best {metric} {best}"),
+        "empty": say("(none)"),
+        "more": say("{n} more rows"),
+        "copied": say("{n} rows copied"),
+        "copy": say("Copy the text that is marked."),
+        "old": say("This browser is too old to draw it: it cannot decompress."),
+    }
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The summarised table."""
-
-    columns: list[Column]
-    rows: list[list[tuple[Column, Field]]]
-
-
-def _grid(summary: pd.DataFrame, metric: str) -> Grid:
-    """Lay out the summary by dataset, and each dataset's combinations best first."""
-    by_dataset = [rows for _, rows in summary.groupby("dataset", sort=False)]
-    telling = {axis for rows in by_dataset for axis in telling_axes(rows)}
-    several = len(by_dataset) > 1
-    axes = ["dataset"] * several + [axis for axis in AXES if axis in telling]
-    metrics = content.shown_metrics(summary, metric)
-    columns = []
-    for axis in axes:
-        values = tuple(dict.fromkeys(summary[axis])) if axis in CHOSEN else ()
-        columns.append(Column(axis, choices=values if len(values) > 1 else ()))
-    for name in metrics:
-        descending = content.higher_is_better(name)
-        order = "descending" if descending else "ascending"
-        at_first = name == metric and not several
-        columns.append(Column(name, True, descending, sorted=order if at_first else ""))
-    columns.append(Column("cells", True, True))
-    columns.append(Column("cost s", True))
-    served = {name: label for name, label in content.SERVED.items() if name in summary}
-    columns += [Column(label, True, name == "throughput") for name, label in served.items()]
-    rows = []
-    for of_dataset in by_dataset:
-        for row in content.ranked(of_dataset, metric).to_dict("records"):
-            named = {**row, "encoders": "+".join(content.encoder_names(row).values())}
-            fields = [_name(axis, named[axis]) for axis in axes]
-            fields += [
-                Field(content.figure(row[name], row[f"{name}_std"]), _number(row[name]))
-                for name in metrics
-            ]
-            planned = round(row["n"] / row["coverage"]) if row["n"] else 0
-            fields.append(Field(f"{row['n']} of {planned}" if planned else "0", str(row["n"])))
-            cost = pictures.cost(row)
-            fields.append(Field(content.seconds(cost), _number(cost)))
-            fields += [Field(content.seconds(row[name]), _number(row[name])) for name in served]
-            rows.append(list(zip(columns, fields, strict=True)))
-    return Grid(columns, rows)
-
-
-def _name(axis: str, value: str) -> Field:
-    """Lay out a name: short ones stay on their line, endless words are broken anywhere."""
-    text = "; ".join(content.options(value)) if axis in ("params", "tuned") else value
-    layout = "step" if axis in ("fusion", "head") else "axis"
-    if any(len(word) > 32 for word in re.split(r"[\s+]", text)):
-        layout = "long"
-    return Field(text, value, layout)
-
-
-def _number(value: float) -> str:
-    return "" if value != value else repr(float(value))
+def _tools(say: Language) -> dict[str, str]:
+    """Return what Plotly says, by its own English."""
+    return {
+        "Download plot": say("Download the picture"),
+        "Taking snapshot - this may take a few seconds": say("The picture is being made."),
+        "Snapshot succeeded": say("The picture is downloaded"),
+        "Zoom": say("Zoom"),
+        "Pan": say("Move"),
+        "Zoom in": say("Zoom in"),
+        "Zoom out": say("Zoom out"),
+        "Autoscale": say("Fit to the figures"),
+        "Reset axes": say("Back to the start"),
+        "Double-click to zoom back out": say("Double-click to zoom back out"),
+        "Double-click on legend to isolate one trace": say("Double-click to see this one alone"),
+    }

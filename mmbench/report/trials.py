@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mmbench.analysis.robustness import ALL, of_summary
 from mmbench.corruption.model import Corruption
 from mmbench.report import content
+from mmbench.report.language import ENGLISH, Language
 from mmbench.results import KEYS
 
 if TYPE_CHECKING:
@@ -45,18 +46,18 @@ def plain(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["corruption"] == "") & (rows["train_size"] == "")]
 
 
-def sheets(rows: pd.DataFrame, metric: str) -> list[Sheet]:
+def sheets(rows: pd.DataFrame, metric: str, say: Language = ENGLISH) -> list[Sheet]:
     """Return what is told of the trials of one dataset, given its rows of the summary."""
     full = rows[rows["train_size"] == ""]
     made = []
     if (full["corruption"] != "").any():
-        made += _breaking(full, metric)
+        made += _breaking(full, metric, say)
     if (rows["train_size"] != "").any():
-        made.append(_learning(rows[rows["corruption"] == ""], metric))
+        made.append(_learning(rows[rows["corruption"] == ""], metric, say))
     return made
 
 
-def _breaking(rows: pd.DataFrame, metric: str) -> list[Sheet]:
+def _breaking(rows: pd.DataFrame, metric: str, say: Language) -> list[Sheet]:
     """Tell what corruption costs each combination, and by what the best of clean items breaks."""
     found = of_summary(rows, metric)
     if found.empty:
@@ -65,12 +66,16 @@ def _breaking(rows: pd.DataFrame, metric: str) -> list[Sheet]:
     ordered = together.sort_values(
         "area", ascending=not content.higher_is_better(metric), kind="stable"
     )
+    headings = (
+        say("combination"), say("clean"), say("corrupted"), say("relative"), say("worst"),
+        say("area"), say("worst modality"),
+    )  # fmt: skip
     overall = Sheet(
-        "What corruption costs",
-        ["combination", "clean", "corrupted", "relative", "worst", "area", "worst modality"],
+        say("What corruption costs"),
+        list(headings),
         [
             [
-                str(content.combination(row)) + " (trained on it, too)" * row["training"],
+                _named(row, say),
                 *(content.figure(row[name]) for name in ("clean", "mean", "relative")),
                 content.figure(row["worst"]),
                 content.figure(row["area"]),
@@ -78,15 +83,25 @@ def _breaking(rows: pd.DataFrame, metric: str) -> list[Sheet]:
             ]
             for row in ordered.head(MOST).to_dict("records")
         ],
-        f"{metric}, the {min(MOST, len(ordered))} of {len(ordered)} combinations with the largest "
-        "area under the curve over strengths. Corrupted: the mean over what was done to items; "
-        "worst: the lowest; worst modality: whose corruption costs most.",
+        say(
+            "{metric}, the {shown} of {n} combinations with the largest area under the curve over "
+            "strengths. Corrupted: the mean over what was done to items; worst: the lowest; worst "
+            "modality: whose corruption costs most.",
+            metric=metric,
+            shown=min(MOST, len(ordered)),
+            n=len(ordered),
+        ),
     )
     best = content.answer(plain(rows), metric).best
-    return [overall] if best is None else [overall, _curves(rows, best, metric)]
+    return [overall] if best is None else [overall, _curves(rows, best, metric, say)]
 
 
-def _curves(rows: pd.DataFrame, best: Mapping[str, Any], metric: str) -> Sheet:
+def _named(row: Mapping[str, Any], say: Language) -> str:
+    name = content.combination(row, say).said(say)
+    return say("{combination} (trained on it, too)", combination=name) if row["training"] else name
+
+
+def _curves(rows: pd.DataFrame, best: Mapping[str, Any], metric: str, say: Language) -> Sheet:
     same = [key for key in KEYS if key not in ("corruption", "missing")]
     policies = ("", best["missing"]) if best["missing"] else rows["missing"].unique()[:2]
     curves: dict[str, dict[str, str]] = {}
@@ -94,21 +109,24 @@ def _curves(rows: pd.DataFrame, best: Mapping[str, Any], metric: str) -> Sheet:
         if any(row[key] != best[key] for key in same) or row["missing"] not in policies:
             continue
         noise = Corruption.parse(row["corruption"])
-        name = noise.family + " (training too)" * noise.training
-        level = f"{noise.level:g}" if noise.is_noise or noise.takes_away else "all"
+        name = noise.family
+        if noise.training:
+            name = say("{corruption} (training too)", corruption=name)
+        level = f"{noise.level:g}" if noise.is_noise or noise.takes_away else say("all")
         curves.setdefault(name, {})[level] = content.figure(row[metric])
+    combination = content.combination(best, say).said(say)
     return Sheet(
-        f"What breaks the best on clean items: {content.combination(best)}",
-        ["corruption", f"{metric} by strength or rate"],
+        say("What breaks the best on clean items: {combination}", combination=combination),
+        [say("corruption"), say("{metric} by strength or rate", metric=metric)],
         [
             [name, ", ".join(f"{level}: {value}" for level, value in points.items())]
             for name, points in curves.items()
         ],
-        f"On clean items {content.figure(best[metric])}.",
+        say("On clean items {figure}.", figure=content.figure(best[metric])),
     )
 
 
-def _learning(rows: pd.DataFrame, metric: str) -> Sheet:
+def _learning(rows: pd.DataFrame, metric: str, say: Language) -> Sheet:
     sizes = sorted(dict.fromkeys(rows["train_size"]), key=lambda size: float(size or 1))
     same = [key for key in KEYS if key != "train_size"]
     curves: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -117,12 +135,18 @@ def _learning(rows: pd.DataFrame, metric: str) -> Sheet:
         curve[row["train_size"]] = content.figure(row[metric], row[f"{metric}_std"])
     ordered = sorted(curves.values(), key=lambda curve: sizes[-1] not in curve)
     return Sheet(
-        "Learning curves",
-        ["combination", *(size or "1" for size in sizes)],
+        say("Learning curves"),
+        [say("combination"), *(size or "1" for size in sizes)],
         [
-            [str(content.combination(curve["first"])), *(curve.get(size, "") for size in sizes)]
+            [
+                content.combination(curve["first"], say).said(say),
+                *(curve.get(size, "") for size in sizes),
+            ]
             for curve in ordered[:MOST]
         ],
-        f"{metric} (mean ± standard deviation over seeds and folds) by the share of the training "
-        "part that was used.",
+        say(
+            "{metric} (mean ± standard deviation over seeds and folds) by the share of the "
+            "training part that was used.",
+            metric=metric,
+        ),
     )

@@ -62,6 +62,7 @@ def resampled(
     probabilities: np.ndarray,
     weights: np.ndarray,
     figures: Mapping[str, float | None] | None = None,
+    classes: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Evaluate metrics of a sample's every draw.
 
@@ -77,6 +78,8 @@ def resampled(
         Of each sample in each draw; the first column is 1.
     figures : mapping of str to float or None, optional
         What the metrics are of the sample itself, where it is known.
+    classes : ndarray of float64, shape (n_classes, 1 + draws), optional
+        `class_weights` of the same, where it is known.
 
     Returns
     -------
@@ -86,7 +89,8 @@ def resampled(
     """
     if figures is None:
         figures = evaluate(metrics, truth, probabilities)
-    known = of_sums({name for name in metrics if name in FORMS}, truth, probabilities, weights)
+    names = {name for name in metrics if name in FORMS}
+    known = of_sums(names, truth, probabilities, weights, classes)
     found = {}
     for name, metric in metrics.items():
         figure = figures[name]

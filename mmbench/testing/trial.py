@@ -286,6 +286,8 @@ class Session:
 
     def __init__(self, subject: RunnerSubject) -> None:
         self.runner: Runner = subject.build()
+        with within(LIMIT, "start"):
+            getattr(self.runner, "start", lambda: None)()
         self.ended: Ended = []
         self.longest = 0.0
         """The most seconds from a job's being submitted to its end's being told."""

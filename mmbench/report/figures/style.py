@@ -18,6 +18,9 @@ COLOURS = ("#0072b2", "#c05000", "#008060", "#a0408f", "#8a6d00", "#5b5bd6", "#9
 The first four are those of Okabe and Ito, darkened.
 """
 
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
+"""For marks, in the order of the colours."""
+
 LEVELS = {
     "none": (COLOURS[0], "circle"),
     "feature": (COLOURS[1], "square"),
@@ -26,8 +29,17 @@ LEVELS = {
 }
 """Colour and symbol of each level of fusion."""
 
+NEUTRAL = "#7a838c"
+"""For whiskers and guides: it stands 3.8 to 1 against white, and more against near black."""
+
 SCALE = "Cividis"
 """For figures as colours (Nuñez, Anderton & Renslow, 2018)."""
+
+
+def tint(colour: str, opacity: float) -> str:
+    """Return a colour, ``#rrggbb``, that lets through what lies below."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def template(*, dark: bool = False) -> dict[str, Any]:
@@ -43,7 +55,7 @@ def template(*, dark: bool = False) -> dict[str, Any]:
         "linecolor": muted,
         "tickcolor": muted,
         "automargin": True,
-        "title": {"font": {"color": muted}},
+        "title": {"font": {"color": muted, "size": 12}},
         "tickfont": {"color": muted},
     }
     return {
