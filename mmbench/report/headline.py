@@ -296,7 +296,7 @@ def _rival(told: Headline, say: Language, named: Named) -> list[Fact]:
         }
         text = (
             say("{gain} ({low} to {high}) over the best of its modalities: significant", **fields)
-            if gain.excludes_zero
+            if gain.excludes_zero and not _is_tied(told, found.rival)
             else say(
                 "{gain} ({low} to {high}) over the best of its modalities: not significant",
                 **fields,
@@ -304,6 +304,11 @@ def _rival(told: Headline, say: Language, named: Named) -> list[Fact]:
         )
         made.append(Fact(say("Gain by fusing"), text))
     return made
+
+
+def _is_tied(told: Headline, row: Mapping[str, Any]) -> bool:
+    """Whether a combination cannot be told from the best, corrected for all pairs."""
+    return any(all(tied[key] == row[key] for key in KEYS) for tied in told.tied or ())
 
 
 def _standing(told: Headline, say: Language, named: Named) -> list[Fact]:
