@@ -363,7 +363,7 @@ class _Execution:
     # --- after ---------------------------------------------------------------------------------
 
     def _close_folder(self, earlier: dict[str, dict[str, Any]]) -> pd.DataFrame:
-        from mmbench.report.forms import FORMS, write
+        from mmbench.report.current import write_where_changed
         from mmbench.report.gather import gather
 
         run = self.run
@@ -378,9 +378,7 @@ class _Execution:
         stand(table, pool)
         write_table(table, run.folder)
         summary = summarise(table, pool=pool)
-        report = gather([table], [summary])
-        for form in ("md", "html"):
-            write(report, form, run.folder / FORMS[form])
+        write_where_changed(run.folder, ("md", "html"), lambda: gather([table], [summary]))
         self._tell("mmbench_run_finished", run=run, table=table.copy())
         return table
 

@@ -39,7 +39,7 @@ medians of {rounds} rounds by turns, each a process of its own, one thread, modu
 beforehand. `low` and `high` are the extremes of the rounds; `cpu_more_s` is the difference in
 processor time, which other work on the machine lengthens less. The run of {cells:,} cells (16
 pairs of encoders, 12 fusions, 5 folds) had been done before, so that all that it needs is stored:
-it plans them, takes every row over, and writes table and reports anew."""
+it plans them, takes every row over, and writes the table anew; reports stay as they are."""
 
 
 @dataclass(frozen=True)
