@@ -35,7 +35,7 @@ from mmbench.rows import RowMaker
 from mmbench.runners.spec import RunnerSpec, find_runner
 from mmbench.schedule import MAX_REPAIRS, Schedule
 from mmbench.standings import headline_metric, stand
-from mmbench.store import Store, default_folder
+from mmbench.store import Store, store_at
 from mmbench.workshop import Context
 
 if TYPE_CHECKING:
@@ -122,8 +122,9 @@ def run(
         The matrix file, or its content.
     out : path, optional
         The run's own folder; by default ``results/NAME``.
-    store : path, optional
-        Where results are kept; by default ``MMBENCH_STORE`` or the user's cache folder.
+    store : path or str, optional
+        Where results are kept, a folder or a URL such as ``s3://bucket/prefix``; by default
+        ``MMBENCH_STORE`` or the user's cache folder.
     runner : str
         A registered runner.
     address : str, optional
@@ -171,7 +172,7 @@ def run(
     resources = source.matrix.resources.model_dump(exclude_unset=True)
     entry = find_runner(plan.catalogue, runner)
     wanted = RunnerSpec(entry, jobs, timeout, address, resources)
-    kept = Store(Path(store).expanduser() if store is not None else default_folder())
+    kept = store_at(store)
     with folder.claimed(name):
         this = Run(plan, folder, kept, observer or Observer(), chosen)
         return _Execution(this, wanted).perform()
@@ -202,7 +203,7 @@ class _Execution:
         self._tell("mmbench_run_started", run=run)
         run.observer.started(run)
         context = Context(
-            run.store.folder.resolve(),
+            run.store.location,
             self.plan.plugins,
             self.plan.registrations,
             self.plan.source.matrix.threads,

@@ -28,14 +28,45 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 FORMAT = "1"
+ABANDONED = 86400.0
+"""Seconds after which what is not whole was left behind by a process that died."""
+
 _CSR = ("data", "indices", "indptr", "shape")
 
 
-def default_folder() -> Path:
+def default_location() -> str:
     """Return ``MMBENCH_STORE``, or the user's cache folder."""
     import platformdirs
 
-    return Path(os.environ.get("MMBENCH_STORE") or platformdirs.user_cache_dir("mmbench"))
+    return os.environ.get("MMBENCH_STORE") or platformdirs.user_cache_dir("mmbench")
+
+
+def store_at(location: str | Path | None = None) -> Store:
+    """Return the store in a folder or, such as ``s3://bucket/prefix``, at a URL.
+
+    Raises
+    ------
+    UserError
+        It cannot be used.
+    """
+    place = default_location() if location is None else location
+    if isinstance(place, str) and "://" in place and not place.startswith("file://"):
+        from mmbench.remote import RemoteStore
+
+        return RemoteStore(place)
+    return Store(Path(str(place).removeprefix("file://")).expanduser())
+
+
+def read_meta(content: bytes, key: str) -> dict[str, Any]:
+    """Return the record in a ``meta.json``; raise `DamagedArtefactError`."""
+    try:
+        meta: dict[str, Any] = json.loads(content)
+        files = meta["files"]
+        if digest(canonical_meta(meta)) != meta["checksum"] or not isinstance(files, dict):
+            raise ValueError("checksum")
+    except (ValueError, KeyError, TypeError):
+        raise DamagedArtefactError(key) from None
+    return meta
 
 
 class Artefact:
@@ -49,13 +80,10 @@ class Artefact:
     def meta(self) -> dict[str, Any]:
         """What was recorded with the arrays."""
         try:
-            meta: dict[str, Any] = json.loads((self.folder / "meta.json").read_bytes())
-            files = meta["files"]
-            if digest(canonical_meta(meta)) != meta["checksum"] or not isinstance(files, dict):
-                raise ValueError("checksum")
-        except (OSError, ValueError, KeyError, TypeError):
+            content = (self.folder / "meta.json").read_bytes()
+        except OSError:
             raise DamagedArtefactError(self.key) from None
-        return meta
+        return read_meta(content, self.key)
 
     def verify(self) -> None:
         """Compare every file with its checksum; raise `DamagedArtefactError`."""
@@ -151,6 +179,11 @@ class Store:
         except OSError as error:
             raise UserError(f"store {folder}: cannot be used: {error.strerror}") from None
 
+    @property
+    def location(self) -> str | Path:
+        """Where it is, as `store_at` takes it, for any process."""
+        return self.folder.resolve()
+
     def _path(self, key: str) -> Path:
         return self.objects / key[:2] / key
 
@@ -180,6 +213,10 @@ class Store:
             self._verified.add(key)
         return artefact
 
+    def verify(self, key: str) -> None:
+        """Compare an artefact with its checksums; raise `DamagedArtefactError`, as `open` does."""
+        self.open(key)
+
     def meta(self, key: str) -> dict[str, Any] | None:
         """Return what was recorded with an artefact; None where it is not there or damaged."""
         try:
@@ -201,9 +238,7 @@ class Store:
 
         Where another process was faster, its artefact stays and this one is dropped.
         """
-        self._path(key).parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.objects))
-        try:
+        with self._new(key) as folder:
             writer = Writer(folder)
             yield writer
             files = {
@@ -212,8 +247,16 @@ class Store:
             meta = {**writer.meta, "files": files}
             meta["checksum"] = digest(canonical_meta(meta))
             (folder / "meta.json").write_text(json.dumps(meta, ensure_ascii=False), "utf-8")
-            folder.chmod(0o755)
             self._publish(folder, key)
+
+    @contextmanager
+    def _new(self, key: str) -> Iterator[Path]:
+        """Give a folder beside the artefact's place; it is gone after the block."""
+        self._path(key).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.objects))
+        folder.chmod(0o755)
+        try:
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -254,11 +297,12 @@ class Store:
         for shelf in sorted(self.objects.glob("??")):
             yield from sorted(folder.name for folder in shelf.iterdir())
 
-    def leftovers(self) -> list[Path]:
-        """Return folders that killed processes left behind: those not written to for a day."""
-        found = [*self.objects.glob(".new-*"), *self.objects.glob(".old-*")]
-        newest = time.time() - 86400
-        return [folder for folder in found if _changed(folder) < newest]
+    def sweep(self) -> None:
+        """Remove folders that killed processes left behind: those not written to for a day."""
+        newest = time.time() - ABANDONED
+        for folder in (*self.objects.glob(".new-*"), *self.objects.glob(".old-*")):
+            if _changed(folder) < newest:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _changed(folder: Path) -> float:

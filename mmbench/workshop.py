@@ -17,7 +17,7 @@ from mmbench.contracts import Dataset
 from mmbench.data import DatasetSpec
 from mmbench.frames import FrameWise
 from mmbench.options import build, canonical
-from mmbench.store import Store
+from mmbench.store import Store, store_at
 from mmbench.tempered import Tempered
 
 T = TypeVar("T")
@@ -33,7 +33,8 @@ MOST_KEPT = 64
 class Context:
     """What a worker needs besides jobs; small and picklable."""
 
-    store: Path
+    store: str | Path
+    """A folder, or a URL."""
     plugins: tuple[str, ...]
     registrations: bytes
     threads: int
@@ -48,7 +49,7 @@ class Context:
             os.environ[f"{library}_NUM_THREADS"] = str(self.threads)  # for those yet to be loaded
         threadpoolctl.threadpool_limits(self.threads)
         catalogue = load_catalogue(self.plugins, self.registrations)
-        return Workshop(Store(self.store), catalogue, self.threads, self.device)
+        return Workshop(store_at(self.store), catalogue, self.threads, self.device)
 
 
 @dataclass

@@ -8,19 +8,33 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
+from pydantic import BaseModel
 
-from tests import checks_page
+from mmbench.config import MatrixFile, Use
+from tests import checks_page, matrix_page
 from tests.pages import PageError, blocks, check_page, throwaway_environment
 
 ROOT = Path(__file__).parent.parent
 PLUGINS = ROOT / "docs" / "plugins"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(PLUGINS.glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(PLUGINS.glob("*.md")),
+]
+TRANSLATED = {
+    ROOT / "README.zh-CN.md": ROOT / "README.md",
+    **{page: ROOT / "docs" / page.name for page in sorted((ROOT / "docs" / "zh").glob("*.md"))},
+}
+"""Pages in Chinese, and those in English that are executed in their place."""
 AS_TYPED = {"README.md", "docs/plugins/tutorial.md"}
 """Pages whose every command has a process of its own, as it has for their readers."""
 
@@ -78,6 +92,26 @@ def test_the_reference_of_checks_is_that_of_the_kit() -> None:
     assert len(headings) == len(set(headings))
 
 
+def test_the_reference_of_the_matrix_file_is_that_of_its_models() -> None:
+    written = (ROOT / "docs" / "matrix.md").read_text(encoding="utf-8")
+    assert written == matrix_page.page(), (
+        "write it again: python tests/matrix_page.py > docs/matrix.md"
+    )
+    assert set(matrix_page.SECTIONS) == set(models(MatrixFile)) | {Use}
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Yield a model and all that its keys hold."""
+    yield model
+    for field in model.model_fields.values():
+        waiting = [field.annotation]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from models(part)
+            waiting += get_args(part)
+
+
 @cache
 def anchors(page: Path) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
@@ -96,12 +130,12 @@ def links(page: Path) -> Iterator[str]:
     """Return where a page's links to files of the repository lead."""
     for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
         for child in token.children or ():
-            target = str(child.attrs.get("href", ""))
+            target = unquote(str(child.attrs.get("href", "")))
             if target and "://" not in target:
                 yield target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *TRANSLATED], ids=name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in links(page):
         file, _, anchor = target.partition("#")
@@ -118,7 +152,23 @@ def test_every_page_is_found_from_the_readme() -> None:
             reached.add(page)
             targets = (target.partition("#")[0] for target in links(page))
             waiting += [(page.parent / target).resolve() for target in targets if target]
-    assert set(PAGES) <= reached
+    assert {*PAGES, *TRANSLATED} <= reached
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=name)
+def test_a_translation_is_in_step(page: Path) -> None:
+    assert skeleton(page) == skeleton(TRANSLATED[page])
+
+
+def skeleton(page: Path) -> list[tuple[str, ...]]:
+    """Return the levels of a page's headings, and its code without comments, in order."""
+    found: list[tuple[str, ...]] = []
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        if token.type == "heading_open":
+            found.append((token.tag,))
+        elif token.type == "fence":
+            found.append((token.info, re.sub(r" +# .*", "", token.content)))
+    return found
 
 
 # --- what executes them ------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from pathlib import Path
 
 import click
 
@@ -16,17 +14,13 @@ def command() -> None:
     """List, prune or verify the store of results."""
 
 
-def _open(folder: Path | None):  # type: ignore[no-untyped-def]
-    from mmbench.store import Store, default_folder
-
-    return Store(folder.expanduser() if folder else default_folder())
-
-
 @command.command("ls")
 @store_option
-def ls(store: Path | None) -> None:
+def ls(store: str | None) -> None:
     """Show what is stored: number and size by kind of work."""
-    kept = _open(store)
+    from mmbench.store import store_at
+
+    kept = store_at(store)
     totals: dict[str, tuple[int, int]] = {}
     for key in kept:
         meta = kept.meta(key)
@@ -37,38 +31,40 @@ def ls(store: Path | None) -> None:
         click.echo(f"{size / 1e6:10.2f} MB  {n:6d}  {label}")
     size = sum(size for _, size in totals.values())
     count = sum(n for n, _ in totals.values())
-    click.echo(f"{size / 1e6:10.2f} MB  {count:6d}  in {kept.folder}")
+    click.echo(f"{size / 1e6:10.2f} MB  {count:6d}  in {kept.location}")
 
 
 @command.command("prune")
 @store_option
 @click.option("--days", type=click.FloatRange(min=0), help="Only what is older than that.")
-def prune(store: Path | None, days: float | None) -> None:
+def prune(store: str | None, days: float | None) -> None:
     """Remove what is stored, and what killed processes left behind."""
-    kept = _open(store)
+    from mmbench.store import store_at
+
+    kept = store_at(store)
     newest = time.time() - (days or 0) * 86400
     removed = 0
     for key in list(kept):
         if days is None or kept.made(key) < newest:
             kept.remove(key)
             removed += 1
-    for folder in kept.leftovers():
-        shutil.rmtree(folder, ignore_errors=True)
-    click.echo(f"removed {removed} results from {kept.folder}")
+    kept.sweep()
+    click.echo(f"removed {removed} results from {kept.location}")
 
 
 @command.command("verify")
 @store_option
-def verify(store: Path | None) -> int:
+def verify(store: str | None) -> int:
     """Compare everything stored with its checksum; remove what is damaged (exit status 1)."""
     from mmbench.errors import DamagedArtefactError
+    from mmbench.store import store_at
 
-    kept = _open(store)
+    kept = store_at(store)
     checked = damaged = 0
     for key in list(kept):
         checked += 1
         try:
-            kept.open(key)
+            kept.verify(key)
         except DamagedArtefactError:
             damaged += 1
             click.echo(f"damaged, removed: {key}")

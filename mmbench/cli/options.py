@@ -39,9 +39,9 @@ def matrix_options(command: Command) -> Command:
 
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where results are kept (default: MMBENCH_STORE or the user's cache folder).",
+    metavar="DIR|URL",
+    help="Where results are kept, such as s3://bucket/prefix "
+    "(default: MMBENCH_STORE or the user's cache folder).",
 )
 
 

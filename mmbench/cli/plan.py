@@ -16,14 +16,14 @@ MOST_CLASSES = 12
 @click.command("plan")
 @matrix_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(file: Path, store: Path | None, device: str, as_json: bool, **options: Any) -> None:
+def command(file: Path, store: str | None, device: str, as_json: bool, **options: Any) -> None:
     """Show the cells and jobs of the matrix FILE, and what of them is stored. Runs nothing."""
     from mmbench.environment import resolve_device
     from mmbench.planning import make_plan
-    from mmbench.store import Store, default_folder
+    from mmbench.store import store_at
 
     plan = make_plan(file, device=resolve_device(device), **options)
-    described = plan.to_dict(Store(store.expanduser() if store else default_folder()))
+    described = plan.to_dict(store_at(store))
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return

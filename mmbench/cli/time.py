@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmbench.cli.options import store_option
 from mmbench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ SCENARIOS = ("single-stream", "offline", "server")
     metavar="N",
     help="Use a stratified sample of N per dataset of a FILE.",
 )
-@click.option(
-    "--store", type=click.Path(path_type=Path), metavar="DIR", help="Where results are kept."
-)
+@store_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -172,7 +171,7 @@ def _combination(
     plugins: tuple[str, ...],
     only: tuple[str, ...],
     limit: int | None,
-    store: Path | None,
+    store: str | None,
 ) -> pd.DataFrame:
     import tempfile
 

@@ -14,6 +14,7 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mmbench.errors import one_line
+from mmbench.store import store_at
 from mmbench_ray import node
 
 OBJECT_STORE = 100 * 2**20
@@ -97,13 +98,14 @@ def check(nodes: Nodes, setup: node.Setup) -> None:
         A node has other versions or plugins, or another store; in one line.
     """
     task: Any = ray.remote(num_cpus=0, max_retries=0)(node.differences)
-    token = setup.context.store / f".seen-{uuid.uuid4().hex}"
-    token.touch()
+    store, token = store_at(setup.context.store), f"seen-{uuid.uuid4().hex}"
+    with store.create(token) as writer:
+        writer.meta["kind"] = "seen"
     try:
         asked = {
             task.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)
-            ).remote(setup, token.name): address
+            ).remote(setup, token): address
             for node_id, address in nodes.addresses.items()
         }
         ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE)
@@ -120,4 +122,4 @@ def check(nodes: Nodes, setup: node.Setup) -> None:
                 more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
                 raise OSError(f"node {address}: {told[0]}{more}")
     finally:
-        token.unlink()
+        store.remove(token)

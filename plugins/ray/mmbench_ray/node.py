@@ -16,7 +16,7 @@ from mmbench.catalogue import load_catalogue
 from mmbench.errors import UserError
 from mmbench.jobs import Job, Outcome
 from mmbench.runners.local import LocalRunner
-from mmbench.store import Store
+from mmbench.store import store_at
 from mmbench.workshop import Context
 
 EVERY = 0.25
@@ -58,7 +58,7 @@ def differences(setup: Setup, token: str = "") -> list[str]:
     setup : Setup
         Of the run.
     token : str
-        A file that is in the run's store, if it is the same store.
+        A key that is in the run's store, if it is the same store.
     """
     os.environ.update(setup.variables)
     try:
@@ -74,8 +74,11 @@ def differences(setup: Setup, token: str = "") -> list[str]:
             ours = [part for part in found if part not in wanted] or ["nothing more"]
             theirs = [part for part in wanted if part not in found] or ["nothing more"]
             told.append(f"{name}: {ours[0]}, but {theirs[0]} where the run was planned")
-    if token and not (setup.context.store / token).exists():
-        told.append(f"{setup.context.store} is not the run's store: it must be a shared folder")
+    try:
+        if token and token not in store_at(setup.context.store):
+            told.append(f"{setup.context.store} is not the run's store: all nodes must reach it")
+    except UserError as error:
+        told.append(str(error))
     return told
 
 
@@ -86,7 +89,7 @@ class _Host:
         if told := differences(setup):
             raise UnlikeError(told[0])
         self.board = setup.board
-        self.store = Store(setup.context.store)
+        self.store = store_at(setup.context.store)
         logs = setup.context.logs / f"{socket.gethostname()}-{os.getpid()}"
         try:
             logs.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,7 @@ def test_what_differs_is_said(tmp_path: Path) -> None:
 
     there = {**here, "absent": "absent 1.0", "Python": "Python 2.7"}
     there["mmbench"] = here["mmbench"].replace("click ", "click 0.")
-    told = node.differences(node.Setup("", context, None, there, {}), ".seen-absent")
+    told = node.differences(node.Setup("", context, None, there, {}), "seen-absent")
     found = {line.partition(":")[0]: line for line in told}
     assert "there is no plugin 'absent'" in found
     assert "Python 2.7 where the run was planned" in found["Python"]
