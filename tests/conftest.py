@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,12 @@ processes.PRELOADED += [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile once what the processes that tests start import, also where Python keeps nothing."""
+    """Compile once what the processes that tests start import, also where Python keeps nothing.
+
+    Those processes can be interrupted, also where the tests themselves are run in the background.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         root = Path(__file__).parents[1]
         for package in (root / "mmbench", *root.glob("plugins/*/mmbench_*")):
