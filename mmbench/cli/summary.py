@@ -36,7 +36,7 @@ def print_run(table: pd.DataFrame) -> None:
         if len(part.rows):
             console.print(_render(part, console.width))
         if part.answer.best is not None:
-            console.print(f"Best: {_best(part)}\n", soft_wrap=True)
+            console.print(f"Best: {_best(part)}\n")
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
     console.print(f"{len(table)} cells: {counts}")
     for reason in content.reasons(table, content.FAILED):
