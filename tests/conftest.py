@@ -6,6 +6,7 @@ import compileall
 import contextlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,3 +175,20 @@ def read_texts(run: Path) -> pd.DataFrame:
 def read_log(path: Path) -> list[str]:
     """Return the lines that the zoo's ``logged-*`` plugins have written."""
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return Chromium, driven by selenium, which keeps what pages log and ask for."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        pytest.skip("chromium or chromedriver is not on the path")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield started
+    started.quit()
